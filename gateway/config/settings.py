@@ -1,0 +1,294 @@
+"""What can be set: one frozen struct per section, collected in `Config`.
+
+Rules of the file: every setting is `Annotated` with a one-sentence description, its bounds and its unit, and where
+the default departs from Kuzzle's the sentence says so; nothing else in the project repeats a default. Rules that
+a bound cannot say stand in `__post_init__`, and in words under `accepts`. Every default keeps every rule. Times are
+whole milliseconds (`_ms`), seconds only where the name says `_s`. `section.py` lists the keys of `extra`.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from gateway.config.section import (
+    Count,
+    Filled,
+    Lifetime,
+    Section,
+    Timeout,
+    hide_passwords,
+    hide_whole,
+    masked_section,
+)
+
+__all__ = [
+    "ApiKeysSettings",
+    "Config",
+    "HttpSettings",
+    "LimitsSettings",
+    "LoggingSettings",
+    "MongodbSettings",
+    "SecuritySettings",
+    "ServerSettings",
+    "WebsocketSettings",
+    "masked",
+]
+
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+
+_DATABASE_NAME_BYTES = 63
+_NOT_IN_DATABASE_NAMES = frozenset('/\\. "$*<>:|?\0')
+_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key at least as long as the hash of HS256
+
+_BYTES = {"unit": "bytes"}
+
+
+class ServerSettings(Section, frozen=True, kw_only=True):
+    """The listening socket and the process."""
+
+    host: Annotated[
+        Filled,
+        Meta(description="Address to listen on; `0.0.0.0` opens the gateway to the network (Kuzzle's default)."),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="TCP port of WebSocket and HTTP; 0 takes a free one.")] = (
+        7512
+    )
+    data_dir: Annotated[Filled, Meta(description="Directory for the files of the embedded MongoDB server.")] = "./data"
+    shutdown_grace_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="How long requests in flight may take when the gateway stops.",
+            extra={"unit": "s"},
+        ),
+    ] = 10.0
+    node_name: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[A-Za-z0-9._-]{0,64}\Z",
+            description="Name of this process in every answer; empty generates a `knode-` name.",
+            extra={"accepts": "at most 64 letters, digits, dots, hyphens and underscores"},
+        ),
+    ] = ""
+
+
+class MongodbSettings(Section, frozen=True, kw_only=True):
+    """The database: one that runs elsewhere, or the embedded one."""
+
+    uri: Annotated[
+        str,
+        Meta(
+            pattern=r"\A(mongodb(\+srv)?://\S+)?\Z",
+            description="Connection string of MongoDB; empty starts the embedded server.",
+            extra={"accepts": "empty or a text that begins with mongodb:// or mongodb+srv://", "hide": hide_passwords},
+        ),
+    ] = ""
+    database: Annotated[
+        str,
+        Meta(
+            description="Name of the database.",
+            extra={"accepts": r'1 to 63 bytes with no space, no NUL and none of / \ . " $ * < > : | ?'},
+        ),
+    ] = "latchgate"
+    binary: Annotated[str, Meta(description="Path of the embedded server's `mongod`; empty searches for one.")] = ""
+    cache_gb: Annotated[
+        float,
+        Meta(ge=0.25, le=10_000, description="Cache of the embedded server.", extra={"unit": "GB"}),
+    ] = 0.25
+    server_selection_timeout_ms: Annotated[
+        Timeout, Meta(description="How long to look for a database server that can be used.")
+    ] = 5000
+    operation_timeout_ms: Annotated[
+        Timeout,
+        Meta(description="How long a read or write may take before the client gets status 503."),
+    ] = 10_000
+    pool_size: Annotated[int, Meta(ge=1, le=10_000, description="Connections to the database, at most.")] = 32
+
+    def __post_init__(self) -> None:
+        """Refuse a database name that MongoDB would refuse at the first write."""
+        if not 1 <= len(self.database.encode()) <= _DATABASE_NAME_BYTES:
+            raise ValueError("the database name is empty or too long")
+        if not _NOT_IN_DATABASE_NAMES.isdisjoint(self.database):
+            raise ValueError("the database name has a forbidden character")
+
+
+class WebsocketSettings(Section, frozen=True, kw_only=True):
+    """What one WebSocket connection may take, in time and in memory."""
+
+    idle_timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=_DAY,
+            description="A connection from which nothing arrives for so long is dropped "
+            "(Kuzzle reads values below 1000 as 60000; here they are refused).",
+            extra={"unit": "ms"},
+        ),
+    ] = 60_000
+    handshake_timeout_ms: Annotated[
+        Timeout, Meta(description="How long a new connection may take over its request head.")
+    ] = 10_000
+    close_timeout_ms: Annotated[Timeout, Meta(description="How long the client may take to answer a close frame.")] = (
+        5000
+    )
+    max_fragments: Annotated[
+        Count, Meta(description="Frames that one message may be split into, empty ones counted.")
+    ] = 4096
+    max_unsent_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=1_073_741_824,
+            description="Bytes that may wait for a slow reader before its connection is closed "
+            "(Kuzzle: more than 50 messages behind 4096 bytes).",
+            extra=_BYTES,
+        ),
+    ] = 1_048_576
+    stall_timeout_ms: Annotated[
+        Timeout,
+        Meta(description="How long a client may read nothing of what waits before its connection is closed."),
+    ] = 10_000
+    max_in_flight: Annotated[
+        Count, Meta(description="Requests of one connection that run at once (Kuzzle has no bound).")
+    ] = 100
+
+
+class HttpSettings(Section, frozen=True, kw_only=True):
+    """Request heads and origins, for HTTP and for the WebSocket upgrade."""
+
+    access_control_allow_origin: Annotated[
+        tuple[Filled, ...],
+        Meta(description="Origins that may call the gateway; under `*` alone a cookie is ignored (not in Kuzzle)."),
+    ] = ("*",)
+    max_handshake_bytes: Annotated[
+        int, Meta(ge=1024, le=1_048_576, description="Longest request head.", extra=_BYTES)
+    ] = 32_768
+
+
+class LimitsSettings(Section, frozen=True, kw_only=True):
+    """Bounds on what clients may ask for."""
+
+    max_message_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=268_435_456,
+            description="Longest message and longest HTTP body (Kuzzle: `server.maxRequestSize`).",
+            extra=_BYTES,
+        ),
+    ] = 1_048_576
+    concurrent_requests: Annotated[
+        Count,
+        Meta(
+            description="Requests that the process works on at once; more are answered "
+            "`api.process.overloaded` (Kuzzle runs 100 and queues 50000)."
+        ),
+    ] = 10_000
+    logins_per_second: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Logins per second and connection; 0 is no limit.")
+    ] = 1
+    password_hashers: Annotated[
+        int, Meta(ge=1, le=256, description="Argon2 computations that the process runs at once.")
+    ] = 2
+    documents_fetch_count: Annotated[Count, Meta(description="Documents that one request may ask for.")] = 10_000
+
+
+class SecuritySettings(Section, frozen=True, kw_only=True):
+    """First rights, and the tokens of logged-in users."""
+
+    initial_rights: Annotated[
+        Literal["restricted", "open"],
+        Meta(
+            description="Rights in a new database: `restricted` leaves the anonymous user little more than login and, "
+            "once, `security:createFirstAdmin`; `open` allows everybody everything, as Kuzzle does."
+        ),
+    ] = "restricted"
+    first_admin_from: Annotated[
+        Literal["loopback", "anywhere"],
+        Meta(description="Where `security:createFirstAdmin` may be called from: this machine, or anywhere (Kuzzle)."),
+    ] = "loopback"
+    jwt_secret: Annotated[
+        str,
+        Meta(
+            description="Signs login tokens and API keys; empty generates one, once, and keeps it "
+            "in the database (Kuzzle takes secrets of any length).",
+            extra={"accepts": f"empty or at least {_SECRET_BYTES} bytes", "hide": hide_whole},
+        ),
+    ] = ""
+    auth_token_expires_in: Annotated[
+        Lifetime, Meta(description="Lifetime of a login token if the login names none; -1 is endless.")
+    ] = _HOUR
+    auth_token_max_ttl: Annotated[
+        Lifetime, Meta(description="Longest lifetime of a login token; -1 sets no maximum.")
+    ] = -1
+    restricted_profile_ids: Annotated[
+        tuple[Filled, ...],
+        Meta(min_length=1, description="Profiles of users that `createRestrictedUser` makes."),
+    ] = ("default",)
+
+    def __post_init__(self) -> None:
+        """Refuse a short secret, and the lifetime 0: endless is -1, so 0 is a mistake."""
+        if self.jwt_secret and len(self.jwt_secret.encode()) < _SECRET_BYTES:
+            raise ValueError("the secret is too short")
+        if 0 in (self.auth_token_expires_in, self.auth_token_max_ttl):
+            raise ValueError("a lifetime cannot be 0")
+
+
+class ApiKeysSettings(Section, frozen=True, kw_only=True):
+    """The form and the lifetime of API keys."""
+
+    token_prefix: Annotated[
+        Literal["kapikey-", ""],
+        Meta(
+            description="What stands before the JWT in a new API key; Kuzzle's SDK takes no key "
+            "without `kapikey-`, its documentation shows keys without it."
+        ),
+    ] = "kapikey-"  # noqa: S105 -- the public mark of a key, not a key
+    soft_max_ttl: Annotated[
+        Lifetime,
+        Meta(
+            description="Longest lifetime of a key made by `auth:createApiKey` only (as in Kuzzle); -1 sets no maximum."
+        ),
+    ] = -1
+    hard_max_ttl: Annotated[
+        Lifetime,
+        Meta(description="Longest lifetime of a key, whoever makes it (not in Kuzzle); -1 sets no maximum."),
+    ] = -1
+
+    def __post_init__(self) -> None:
+        """Refuse 0 as a maximum: off is -1, so 0 is a mistake."""
+        if 0 in (self.soft_max_ttl, self.hard_max_ttl):
+            raise ValueError("a maximum cannot be 0")
+
+
+class LoggingSettings(Section, frozen=True, kw_only=True):
+    """What is logged and in which form."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least severity that is written."),
+    ] = "info"
+    format: Annotated[Literal["text", "json"], Meta(description="A line of text or a JSON object per event.")] = "text"
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, by section; `Config()` is the defaults."""
+
+    server: ServerSettings = ServerSettings()
+    mongodb: MongodbSettings = MongodbSettings()
+    websocket: WebsocketSettings = WebsocketSettings()
+    http: HttpSettings = HttpSettings()
+    limits: LimitsSettings = LimitsSettings()
+    security: SecuritySettings = SecuritySettings()
+    api_keys: ApiKeysSettings = ApiKeysSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+
+def masked(config: Config) -> dict[str, dict[str, object]]:
+    """Give section -> setting -> value for the log and `config show`.
+
+    Secrets that are set read `***`; a connection string stays but for its password and secret options.
+    """
+    return {name: masked_section(getattr(config, name)) for name in Config.__struct_fields__}

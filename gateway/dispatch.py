@@ -1,0 +1,148 @@
+"""Frame → frame: the one door through which every answer leaves.
+
+Rules of the file: pure, and it never raises. It is the only place where an exception becomes an answer; what it
+does not know shows the client a plain sentence and the log everything. Sources: frames.md §3, §4, §5.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import UNSET, Raw
+
+from gateway.actions import Connection, Context, Endpoint
+from gateway.protocol.codec import decode_request, decode_text, decode_value, encode_response, sent_text
+from gateway.protocol.errors import ApiError, Disconnect, api_error
+from gateway.protocol.messages import BadFrame, Request, Response
+
+__all__ = ["Dispatcher"]
+
+
+class Dispatcher:
+    """Turns one message of a client into one message for it.
+
+    Args:
+        endpoint: the outermost middleware.
+        node: this process's name on the wire, `knode-…`.
+        new_id: makes request ids, UUIDs of version 4.
+        report: told of every exception that is no `ApiError`, with the request.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        node: str,
+        new_id: Callable[[], str],
+        report: Callable[[Exception, Request], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._node = node
+        self._new_id = new_id
+        self._report = report
+
+    async def handle(self, frame: bytes, connection: Connection) -> bytes:
+        """Answer one message.
+
+        It waits only for what the action waits for, so a transport may run it up to there without a task.
+
+        Raises:
+            Disconnect: an action ends the connection.
+        """
+        try:
+            request = decode_request(frame, self._new_id)
+        except BadFrame as fault:
+            return self._refuse_frame(fault)
+        try:
+            _check(request)
+            result = await self._endpoint(request, Context(connection))
+            return self._answer(request, result)
+        except ApiError as error:
+            return self._answer(request, error.result, error)
+        except Disconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - the client must get an answer, whatever happened
+            self._report(error, request)
+            return self._answer(request, None, api_error("plugin.runtime.unexpected_error", "see its log"))
+
+    def overloaded(self, frame: bytes) -> bytes:
+        """Answer a message that the process cannot take on (`api.process.overloaded`)."""
+        return self._turn_away(frame, api_error("api.process.overloaded"))
+
+    def shutting_down(self, frame: bytes) -> bytes:
+        """Answer a message that came after the stop began (`network.entrypoint.shutting_down`)."""
+        return self._turn_away(frame, api_error("network.entrypoint.shutting_down"))
+
+    def _turn_away(self, frame: bytes, error: ApiError) -> bytes:
+        try:
+            request = decode_request(frame, self._new_id)
+        except BadFrame as fault:
+            return self._refuse_frame(fault)
+        return self._answer(request, None, error)
+
+    def _answer(self, request: Request, result: object, error: ApiError | None = None) -> bytes:
+        return encode_response(
+            Response(
+                action=request.action or sent_text(request, "action"),
+                controller=request.controller or sent_text(request, "controller"),
+                error=None if error is None else error_body(error),
+                node=self._node,
+                request_id=request.request_id,
+                result=result,
+                room=request.request_id,
+                status=200 if error is None else error.status,
+                volatile=request.volatile,
+                index=request.index,
+                collection=request.collection,
+            )
+        )
+
+    def _refuse_frame(self, fault: BadFrame) -> bytes:
+        error = api_error("network.websocket.unexpected_error", fault.reason)
+        room = fault.room or self._new_id()
+        request_id: Raw | str = fault.request_id if fault.request_id is not None else room
+        return encode_response(
+            Response(
+                action=None,
+                controller=None,
+                error=error_body(error),
+                node=self._node,
+                request_id=request_id,
+                result=None,
+                room=room,
+                status=error.status,
+            )
+        )
+
+
+def error_body(error: ApiError) -> Mapping[str, Any]:
+    """The `error` object of an answer (frames.md §3, "Error object"); one without id has no code and no props."""
+    if error.id is None:
+        return {"message": error.message, "status": error.status}
+    return {
+        "code": error.code,
+        "id": error.id,
+        "message": error.message,
+        "props": error.props,
+        "status": error.status,
+    }
+
+
+def _check(request: Request) -> None:
+    """What every request must have, in the original's order (frames.md §2)."""
+    if not request.controller:
+        raise api_error("api.assert.missing_argument", "controller")
+    if not request.action:
+        raise api_error("api.assert.missing_argument", "action")
+    _check_targets(request)
+
+
+def _check_targets(request: Request) -> None:
+    if request.targets is UNSET:
+        return
+    targets = decode_value("targets", request.targets)
+    if targets is None:
+        return
+    if not isinstance(targets, list):
+        raise api_error("api.assert.invalid_type", "targets", "array")
+    if decode_text(request.index) or decode_text(request.collection):
+        raise api_error("api.assert.mutually_exclusive", "index, collection", "targets")

@@ -1,0 +1,57 @@
+"""Logging: lines of text or of JSON on standard error.
+
+Rules of the file: set up once, at start. No token, secret or connection string is ever handed to a logger, so there
+is nothing to redact here; user text is escaped, so that one event stays one line.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+from gateway.protocol.codec import encode
+
+__all__ = ["set_up"]
+
+
+class _TextFormatter(logging.Formatter):
+    """`2026-01-31T12:00:00Z INFO latchgate: message`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - the library's signature
+        return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        record.message = record.message.encode("unicode_escape").decode("ascii")
+        return super().formatMessage(record)
+
+
+class _JsonFormatter(logging.Formatter):
+    """One object a line: `time` (milliseconds since the epoch), `level`, `logger`, `message`, `error`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": int(record.created * 1000),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            event["error"] = self.formatException(record.exc_info)
+        return encode(event).decode()
+
+
+def set_up(level: str, form: str) -> None:
+    """Send the gateway's log to standard error.
+
+    Args:
+        level: `debug`, `info`, `warning` or `error`.
+        form: `text` or `json`.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
+    logger = logging.getLogger("latchgate")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(level.upper())

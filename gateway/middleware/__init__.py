@@ -1,0 +1,1 @@
+"""One endpoint around the next: each file a middleware, each middleware a question asked of every request."""

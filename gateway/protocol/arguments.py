@@ -1,0 +1,210 @@
+"""How an action declares its arguments, and what is wrong when they do not fit.
+
+Rules of the file: pure and free of JSON: it reads values that were decoded, from a frame or from a URL. A shape is
+read first by the codec in one step; only what that refuses comes here, where the fields are read one by one in
+the order in which the shape lists them, so that the documented error wins (frames.md §2, "How arguments are read").
+"""
+
+import functools
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar, cast
+
+from msgspec import NODEFAULT, Meta, Struct, inspect, structs
+
+from gateway.protocol.errors import ApiError, api_error
+
+__all__ = [
+    "Arguments",
+    "Body",
+    "NoArguments",
+    "OptionalId",
+    "RequiredId",
+    "invalid_type",
+    "missing",
+    "pick",
+    "read",
+]
+
+T = TypeVar("T")
+Reader = Callable[[Any, str], Any]
+
+
+class Arguments(Struct, frozen=True, rename="camel"):
+    """Base of the arguments of an action: the root keys of the request that it uses.
+
+    Fields are checked in the order of their declaration. Plain `str`, `bool`, `int`, `list` and `dict` follow the
+    getters of the protocol page; `Any` takes the value as it is; a field `body` whose type is a `Body` makes the
+    body required, unless the field has a default.
+    """
+
+
+class Body(Struct, frozen=True, rename="camel"):
+    """Base of the shape of a request's body."""
+
+
+class NoArguments(Arguments, frozen=True):
+    """An action that takes none."""
+
+
+RequiredId = Annotated[str, Meta(min_length=1, extra={"reader": "required_id"})]
+"""`_id` that must be there: falsy counts as missing."""
+
+OptionalId = Annotated[str | None, Meta(extra={"reader": "optional_id"})]
+"""`_id` that may be left out: falsy counts as absent (an empty string may arrive as such)."""
+
+
+def missing(name: str) -> ApiError:
+    """The error for an argument that is not there; `name` is dotted, with `body.` before fields of the body."""
+    return api_error("api.assert.missing_argument", name)
+
+
+def invalid_type(name: str, expected: str) -> ApiError:
+    """The error for an argument of another type than `expected`."""
+    return api_error("api.assert.invalid_type", name, expected)
+
+
+def read(shape: type[T], fields: Mapping[str, Any], prefix: str = "") -> T:
+    """Read a shape field by field.
+
+    Args:
+        shape: a subclass of `Arguments` or `Body`.
+        fields: wire name → decoded value.
+        prefix: what stands before the names in errors, `body.` for a body.
+
+    Raises:
+        BadRequestError: `missing_argument`, `invalid_type` or `body_required`, for the first field at fault.
+    """
+    values: dict[str, Any] = {}
+    for field, reader in _readers(cast("type[Struct]", shape)):
+        name = field.encode_name
+        absent = name not in fields
+        if absent and field.default is not NODEFAULT:
+            values[field.name] = field.default
+        elif absent:
+            raise (api_error("api.assert.body_required") if name == "body" else missing(prefix + name))
+        else:
+            values[field.name] = reader(fields[name], prefix + name)
+    return shape(**values)
+
+
+def pick(fields: Mapping[str, Any], name: str, kind: type[T], prefix: str = "body.") -> T:
+    """Take a required field out of an object that has free keys beside it.
+
+    Args:
+        fields: wire name → decoded value.
+        name: the field.
+        kind: `str`, `bool`, `int`, `list` or `dict`.
+        prefix: what stands before the name in errors.
+
+    Raises:
+        BadRequestError: `missing_argument`, `invalid_type`.
+    """
+    if name not in fields:
+        raise missing(prefix + name)
+    return cast("T", _READERS_OF_PYTHON[kind](fields[name], prefix + name))
+
+
+@functools.cache
+def _readers(shape: type[Struct]) -> tuple[tuple[structs.FieldInfo, Reader], ...]:
+    info = cast("inspect.StructType", inspect.type_info(shape))
+    types = {field.name: field.type for field in info.fields}
+    return tuple((field, _reader(types[field.name])) for field in structs.fields(shape))
+
+
+def _reader(kind: inspect.Type) -> Reader:
+    if isinstance(kind, inspect.Metadata):
+        return _NAMED_READERS[(kind.extra or {})["reader"]]
+    if isinstance(kind, inspect.StructType):
+        return functools.partial(_read_body, kind.cls)
+    if isinstance(kind, inspect.UnionType):
+        inner = next(t for t in kind.types if not isinstance(t, inspect.NoneType))
+        return functools.partial(_read_optional, _reader(inner))
+    return _READERS[type(kind)]
+
+
+def _read_optional(reader: Reader, value: Any, name: str) -> Any:
+    return None if value is None else reader(value, name)
+
+
+def _read_body(shape: type[Any], value: Any, name: str) -> Any:
+    if value is None:
+        raise api_error("api.assert.body_required")
+    # An array has no named fields: whatever is required is missing.
+    return read(shape, value if isinstance(value, Mapping) else {}, prefix=f"{name}.")
+
+
+def _read_string(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise invalid_type(name, "string")
+    return value
+
+
+def _read_boolean(value: Any, name: str) -> bool:
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise invalid_type(name, "boolean")
+    return value
+
+
+_LEADING_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
+_LARGEST_SAFE_INTEGER = 2**53 - 1
+
+
+def _read_integer(value: Any, name: str) -> int:
+    """Numbers, and text by the rules of JavaScript's parseFloat, if whole and safe."""
+    if isinstance(value, str):
+        match = _LEADING_NUMBER.match(value)
+        value = float(match[1]) if match else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise invalid_type(name, "integer")
+    if value != int(value) or abs(value) > _LARGEST_SAFE_INTEGER:
+        raise invalid_type(name, "integer")
+    return int(value)
+
+
+def _read_array(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise invalid_type(name, "array")
+    return value
+
+
+def _read_object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise invalid_type(name, "object")
+    return value
+
+
+def _read_required_id(value: Any, name: str) -> str:
+    if not value:
+        raise missing(name)
+    return _read_string(value, name)
+
+
+def _read_optional_id(value: Any, name: str) -> str | None:
+    return _read_string(value, name) if value else None
+
+
+_READERS: dict[type[inspect.Type], Reader] = {
+    inspect.AnyType: lambda value, _name: value,
+    inspect.StrType: _read_string,
+    inspect.BoolType: _read_boolean,
+    inspect.IntType: _read_integer,
+    inspect.ListType: _read_array,
+    inspect.DictType: _read_object,
+}
+
+_READERS_OF_PYTHON: dict[type, Reader] = {
+    str: _read_string,
+    bool: _read_boolean,
+    int: _read_integer,
+    list: _read_array,
+    dict: _read_object,
+}
+
+_NAMED_READERS: dict[str, Reader] = {
+    "required_id": _read_required_id,
+    "optional_id": _read_optional_id,
+}

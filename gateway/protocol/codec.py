@@ -1,0 +1,309 @@
+"""Bytes ⇄ messages: the only place where JSON is read or written.
+
+Rules of the file: every decoder and encoder is built once. The common frame is decoded straight into a struct; a
+frame that the struct refuses is read again field by field to name what is wrong, and texts of the JSON library
+are never shown or parsed. Sources: frames.md §2, §3, §5; deviations 9 and 23.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from gateway.protocol import arguments
+from gateway.protocol.errors import api_error
+from gateway.protocol.messages import BadFrame, Notification, Request, Response
+
+__all__ = [
+    "MAX_DEPTH",
+    "PONG",
+    "ArgumentsDecoder",
+    "decode_request",
+    "decode_text",
+    "decode_value",
+    "encode",
+    "encode_notification",
+    "encode_response",
+    "is_ping",
+    "sent_text",
+]
+
+MAX_DEPTH = 80
+"""Deepest nesting of arrays and objects that is read. MongoDB stores 100; what wraps a document needs a few."""
+
+PONG = b'{"p":2}'
+"""Answer to the application's ping (frames.md §1)."""
+
+T = TypeVar("T")
+
+_ABSENT = Raw(b"null")
+_LONGEST_PING = 64
+_NULL = ord(b"n")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord(b"["): 1, ord(b"{"): 1, ord(b"]"): -1, ord(b"}"): -1}
+
+
+class _Envelope(Struct, gc=False, rename="camel"):
+    controller: str | None = None
+    action: str | None = None
+    request_id: str | None = None
+    jwt: str | None = None
+    volatile: Raw = _ABSENT
+    body: Raw = _ABSENT
+    index: Raw | UnsetType = UNSET
+    collection: Raw | UnsetType = UNSET
+    targets: Raw | UnsetType = UNSET
+
+
+class _WireResponse(Struct, gc=False, rename="camel"):
+    """`Response` with the wire's spelling and order."""
+
+    action: str | None
+    collection: Raw | UnsetType
+    controller: str | None
+    error: Any
+    headers: Any
+    index: Raw | UnsetType
+    node: str
+    request_id: Any
+    result: Any
+    status: int
+    volatile: Raw | None
+    room: str
+
+
+class _WireNotification(Struct, gc=False, rename="camel"):
+    status: int
+    info: str
+    message: str
+    type: str
+    node: str
+    request_id: str
+    room: str
+
+
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
+_any_decoder = msgspec.json.Decoder()
+
+
+def _plain(value: Any) -> Any:
+    """The database's 64-bit integers are a subclass of int, which the encoder does not know."""
+    if isinstance(value, int):
+        return int(value)
+    raise NotImplementedError(f"{type(value).__name__} has no JSON form")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+encode = _encoder.encode
+"""Any value of JSON, structs included → bytes."""
+
+
+def is_ping(frame: bytes) -> bool:
+    """Tell whether a message is the application's ping: an object with the one key `p` whose value is 1."""
+    if frame == b'{"p":1}':
+        return True
+    if len(frame) > _LONGEST_PING or b'"p"' not in frame:
+        return False
+    try:
+        message = _any_decoder.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return message == {"p": 1} and not isinstance(message["p"], bool)
+
+
+def decode_request(frame: bytes, new_id: Callable[[], str]) -> Request:
+    """Read the envelope of a request; its arguments stay in `payload` until the action is known.
+
+    Args:
+        frame: one whole message, text or binary, UTF-8.
+        new_id: makes the `requestId` that the client did not send.
+
+    Raises:
+        BadFrame: not JSON, not an object, too deep, or an attribute of the wrong type.
+    """
+    _check_text(frame)
+    try:
+        envelope = _envelope_decoder.decode(frame)
+    except (msgspec.MsgspecError, RecursionError):
+        envelope = _read_envelope(frame)
+    volatile = envelope.volatile
+    if volatile is not _ABSENT or envelope.body is not _ABSENT:
+        _check_containers(envelope)
+    return Request(
+        controller=envelope.controller or "",
+        action=envelope.action or "",
+        request_id=envelope.request_id or new_id(),
+        payload=frame,
+        jwt=envelope.jwt,
+        volatile=None if volatile is _ABSENT or memoryview(volatile)[0] == _NULL else volatile,
+        index=envelope.index,
+        collection=envelope.collection,
+        targets=envelope.targets,
+    )
+
+
+def decode_text(raw: Raw | UnsetType) -> str | None:
+    """Read an echoed argument where rights need its value: the string, or None for anything else."""
+    if raw is UNSET:
+        return None
+    value = _any_decoder.decode(raw)
+    return value if isinstance(value, str) else None
+
+
+def sent_text(request: Request, name: str) -> str | None:
+    """Tell an attribute that was sent as an empty string from one that was not sent (the answer echoes it)."""
+    raw = _fields_decoder.decode(request.payload).get(name)
+    return None if raw is None else decode_text(raw)
+
+
+def encode_response(response: Response) -> bytes:
+    """Write one answer as JSON (frames.md §3)."""
+    return _encoder.encode(
+        _WireResponse(
+            response.action,
+            response.collection,
+            response.controller,
+            response.error,
+            response.headers,
+            response.index,
+            response.node,
+            response.request_id,
+            response.result,
+            response.status,
+            response.volatile,
+            response.room,
+        )
+    )
+
+
+def encode_notification(note: Notification) -> bytes:
+    """Write one notification as JSON (frames.md §6)."""
+    return _encoder.encode(
+        _WireNotification(note.status, note.info, note.message, note.type, note.node, note.request_id, note.room)
+    )
+
+
+class ArgumentsDecoder(Generic[T]):
+    """Reads one action's arguments out of a frame.
+
+    Args:
+        shape: a subclass of `arguments.Arguments`.
+    """
+
+    def __init__(self, shape: type[T]) -> None:
+        self._shape = shape
+        self._decoder = msgspec.json.Decoder(shape)
+
+    def decode(self, frame: bytes) -> T:
+        """Read the arguments.
+
+        Raises:
+            BadRequestError: the documented error of the first argument, in the order of the shape's fields,
+                that is missing or of the wrong type (frames.md §2).
+        """
+        try:
+            return self._decoder.decode(frame)
+        except msgspec.MsgspecError:
+            return arguments.read(self._shape, _Fields(frame))
+
+
+class _Fields(Mapping[str, Any]):
+    """The root keys of a frame, each decoded only when it is asked for."""
+
+    def __init__(self, frame: bytes) -> None:
+        self._raw = _fields_decoder.decode(frame)
+
+    def __getitem__(self, name: str) -> Any:
+        return decode_value(name, self._raw[name])
+
+    def __iter__(self) -> Any:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+def decode_value(name: str, raw: Raw) -> Any:
+    """Read one value of JSON that was checked before, named `name` in errors; 1e999 is infinity."""
+    try:
+        return _any_decoder.decode(raw)
+    except msgspec.ValidationError:
+        # The one valid JSON text that cannot be decoded is a number like 1e999: infinity in JavaScript.
+        if memoryview(raw)[0] in b"-0123456789":
+            return math.inf
+        raise api_error("api.assert.invalid_argument", name, "numbers in the range of doubles") from None
+
+
+def _check_text(frame: bytes) -> None:
+    """Refuse what the decoder would skip unread: bad UTF-8 and bottomless nesting."""
+    if not frame.isascii():
+        try:
+            frame.decode()
+        except UnicodeDecodeError:
+            raise BadFrame("it is not UTF-8") from None
+    if frame.count(b"{") + frame.count(b"[") > MAX_DEPTH and _depth(frame) > MAX_DEPTH:
+        raise BadFrame(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _depth(frame: bytes) -> int:
+    brackets = _STRING.sub(b"", frame).translate(None, _NO_BRACKETS)
+    return max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _check_containers(envelope: _Envelope) -> None:
+    if memoryview(envelope.volatile)[0] not in b"{n":
+        _refuse("volatile", "an object", envelope.request_id)
+    if memoryview(envelope.body)[0] not in b"{[n":
+        _refuse("body", "an object or an array", envelope.request_id)
+
+
+def _refuse(name: str, expected: str, request_id: str | None) -> NoReturn:
+    echo = Raw(_encoder.encode(request_id)) if request_id else None
+    raise BadFrame(f'its attribute "{name}" must be {expected}', echo, request_id or None)
+
+
+def _read_envelope(frame: bytes) -> _Envelope:
+    """Read an envelope that the struct refused: find the fault, or the falsy value that is none."""
+    try:
+        fields = _fields_decoder.decode(frame)
+    except (msgspec.ValidationError, RecursionError):
+        raise BadFrame("it is not a JSON object") from None
+    except msgspec.MsgspecError:
+        raise BadFrame("it is not JSON") from None
+    request_id, echo = _read_request_id(fields.get("requestId"))
+    envelope = _Envelope(request_id=request_id)
+    for name in ("jwt", "controller", "action"):
+        value = _read_scalar(fields.get(name, _ABSENT))
+        if value is not None and not isinstance(value, str):
+            raise BadFrame(f'its attribute "{name}" must be a string', echo, request_id)
+        setattr(envelope, name, value)
+    for name in ("volatile", "body", "index", "collection", "targets"):
+        if name in fields:
+            setattr(envelope, name, fields[name])
+    return envelope
+
+
+def _read_request_id(raw: Raw | None) -> tuple[str | None, Raw | None]:
+    """A falsy `requestId` counts as absent; anything else that is no string spoils the frame."""
+    if raw is None:
+        return None, None
+    value = _read_scalar(raw)
+    if isinstance(value, str):
+        return value, raw
+    if value is None or value is False or value == 0:
+        return None, None
+    raise BadFrame('its attribute "requestId" must be a string', raw)
+
+
+def _read_scalar(raw: Raw) -> Any:
+    try:
+        return _any_decoder.decode(raw)
+    except msgspec.MsgspecError:
+        return math.inf

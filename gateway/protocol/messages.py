@@ -1,0 +1,90 @@
+"""The nouns of the wire: what comes in, what goes out.
+
+Rules of the file: frozen values without behaviour. Names are ours in snake_case; the wire's spelling stands in
+the codec. `Raw` is JSON text that was checked but not decoded, to be echoed byte for byte (frames.md §2, §3).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+__all__ = ["BadFrame", "Notification", "Request", "Response"]
+
+
+class Request(Struct, frozen=True, gc=False):
+    """One call of one action.
+
+    Attributes:
+        controller, action: as sent; "" where the frame has none.
+        request_id: the client's, or one made for it.
+        payload: the frame itself, from which the action's arguments are decoded.
+        jwt: the token as sent; None is anonymous, "" is not.
+        volatile: a JSON object to echo, or None.
+        index, collection: echoed only if the frame carries the key, whatever its value.
+        targets: the places of a multi-target search, UNSET if the frame has none.
+    """
+
+    controller: str
+    action: str
+    request_id: str
+    payload: bytes
+    jwt: str | None = None
+    volatile: Raw | None = None
+    index: Raw | UnsetType = UNSET
+    collection: Raw | UnsetType = UNSET
+    targets: Raw | UnsetType = UNSET
+
+
+class Response(Struct, frozen=True, gc=False):
+    """One answer; its fields are the keys of the wire in the original's order (frames.md §3).
+
+    Attributes:
+        result: any JSON value; UNSET leaves the key out (an action that returned nothing).
+        request_id: the request's; a bad frame's may be any JSON.
+        room: always a string, equal to `request_id` where that is one: SDKs find the pending call by it.
+    """
+
+    action: str | None
+    controller: str | None
+    error: Mapping[str, Any] | None
+    node: str
+    request_id: Any
+    result: Any
+    room: str
+    status: int
+    volatile: Raw | None = None
+    index: Raw | UnsetType = UNSET
+    collection: Raw | UnsetType = UNSET
+    headers: Mapping[str, str] = {}
+
+
+class Notification(Struct, frozen=True, gc=False):
+    """A message that nobody asked for: the end of a token's life (frames.md §6).
+
+    `request_id` is a fresh one: the JVM SDK fails on a message without it (deviation 9).
+    """
+
+    type: str
+    message: str
+    info: str
+    node: str
+    request_id: str
+    room: str = "kuzzle:notification:server"
+    status: int = 200
+
+
+class BadFrame(Exception):  # noqa: N818 - named as the protocol page names it
+    """A message that is no request.
+
+    Attributes:
+        reason: what is wrong, one clause for the client.
+        request_id: JSON to echo as `requestId`, or None where none could be read.
+        room: the `requestId` where it is a usable string, else None.
+    """
+
+    def __init__(self, reason: str, request_id: Raw | None = None, room: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.request_id = request_id
+        self.room = room

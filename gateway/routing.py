@@ -1,0 +1,125 @@
+"""(controller, action) → handler: finds the action, reads its arguments, calls it.
+
+Rules of the file: pure; everything that can be known at registration is worked out there, so that a request costs
+one look-up and at most one decoding.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.actions import Action, Context, Controller, hand_over
+from gateway.protocol.arguments import Arguments, NoArguments
+from gateway.protocol.codec import ArgumentsDecoder
+from gateway.protocol.errors import api_error
+from gateway.protocol.messages import Request
+from gateway.protocol.sdk import check_sdk
+
+__all__ = ["RegistrationError", "Router"]
+
+
+class RegistrationError(Exception):
+    """A controller cannot be registered; the text names the class, the handler and the fault."""
+
+
+class _Route(Struct, frozen=True):
+    """One action, ready to be called.
+
+    `slots` says what goes to each parameter of the handler: its arguments, the context, the request.
+    """
+
+    handler: Callable[..., Any]
+    decoder: ArgumentsDecoder[Any] | None
+    slots: tuple[tuple[str, type], ...]
+    waits: bool
+    logged_in_only: bool
+
+
+class Router:
+    """The innermost endpoint: runs the action that a request names.
+
+    Args:
+        controllers: in any order; those that share a wire name are merged.
+
+    Raises:
+        RegistrationError: two handlers for one action, or a handler whose parameters cannot be filled.
+    """
+
+    def __init__(self, controllers: Iterable[Controller]) -> None:
+        self._routes: dict[str, dict[str, _Route]] = {}
+        for controller in controllers:
+            self._register(controller)
+
+    @property
+    def actions(self) -> Mapping[str, tuple[str, ...]]:
+        """Controller name → names of its actions, in the order of registration."""
+        return {name: tuple(routes) for name, routes in self._routes.items()}
+
+    async def __call__(self, request: Request, context: Context) -> object:
+        """Run the action.
+
+        Raises:
+            NotFoundError: `api.process.controller_not_found`, `api.process.action_not_found`.
+            UnauthorizedError: the action is for those who are logged in.
+            BadRequestError: the arguments do not fit; the SDK is too old.
+        """
+        routes = self._routes.get(request.controller)
+        if routes is None:
+            raise api_error("api.process.controller_not_found", request.controller)
+        route = routes.get(request.action)
+        if route is None:
+            raise api_error("api.process.action_not_found", request.controller, request.action)
+        if request.volatile is not None:
+            check_sdk(request.volatile)
+        if route.logged_in_only and context.principal.is_anonymous:
+            raise api_error("security.rights.unauthorized", request.controller, request.action)
+        arguments = _arguments(route, request, context)
+        if route.waits:
+            await hand_over()
+            return await route.handler(**arguments)
+        return route.handler(**arguments)
+
+    def _register(self, controller: Controller) -> None:
+        routes = self._routes.setdefault(controller.name, {})
+        for member in vars(type(controller)):
+            handler = getattr(controller, member)
+            note: Action | None = getattr(handler, "__action__", None)
+            if note is None:
+                continue
+            if note.name in routes:
+                raise RegistrationError(f"{controller.name}:{note.name} is registered twice")
+            routes[note.name] = _route(controller, handler, note)
+
+
+def _arguments(route: _Route, request: Request, context: Context) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, kind in route.slots:
+        if kind is Context:
+            values[name] = context
+        elif kind is Request:
+            values[name] = request
+        elif route.decoder is not None:
+            values[name] = route.decoder.decode(request.payload)
+        else:
+            values[name] = NoArguments()
+    return values
+
+
+def _route(controller: Controller, handler: Callable[..., Any], note: Action) -> _Route:
+    where = f"{type(controller).__name__}.{handler.__name__}"
+    hints = typing.get_type_hints(handler)
+    slots: list[tuple[str, type]] = []
+    decoder: ArgumentsDecoder[Any] | None = None
+    for name in inspect.signature(handler).parameters:
+        kind = hints.get(name)
+        if kind in (Context, Request):
+            slots.append((name, kind))
+        elif isinstance(kind, type) and issubclass(kind, Arguments) and decoder is None:
+            decoder = ArgumentsDecoder(kind) if kind is not NoArguments else None
+            slots.append((name, kind))
+        else:
+            raise RegistrationError(f"{where}: parameter {name} is no Arguments, Context or Request")
+    return _Route(handler, decoder, tuple(slots), inspect.iscoroutinefunction(handler), note.logged_in_only)

@@ -1,0 +1,1 @@
+"""Who may do what: tokens, keys, users, profiles, roles, and the rights they add up to."""

@@ -1,0 +1,321 @@
+"""API keys: minted, found, revoked.
+
+Order of the file: the arguments, the service, the actions. A stored key is `{_id, description, expiresAt,
+fingerprint, ttl, userId, _kuzzle_info}`; the token leaves in one answer and is nowhere else. Source: security.md
+§1 and §2, deviations 1 to 8, 12, 16, 17.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+from gateway.actions import Context, Controller, action
+from gateway.protocol.arguments import Arguments, Body, OptionalId, missing
+from gateway.protocol.errors import api_error
+from gateway.security.lifetimes import NEVER, check_policy, end_of_life, life_span
+from gateway.security.records import Document, check_id, history
+from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
+from gateway.security.users import Users, is_anonymous
+from gateway.storage.certain_insert import CertainInsert
+from gateway.storage.mongo import Collection
+from gateway.storage.queries import Schema, koncorde_to_filter, to_filter
+
+__all__ = ["API_KEY_MARKS", "ApiKeys", "ApiKeysController", "KeyPolicy", "OwnApiKeysController"]
+
+API_KEY_MARKS = ("_id", "fingerprint")
+"""What tells our own write of a key from a stranger's."""
+
+_SCHEMA = Schema(
+    paths={name: name for name in ("description", "expiresAt", "fingerprint", "ttl", "userId")},
+    text=frozenset({"description"}),
+)
+_SHOWN = ("description", "expiresAt", "fingerprint", "ttl", "userId")
+_OLDEST_FIRST = (("_kuzzle_info.createdAt", 1), ("_id", 1))
+_LANGUAGES = '"elasticsearch" or "koncorde"'
+
+
+class KeyPolicy(Struct, frozen=True):
+    """How keys are made.
+
+    Attributes:
+        prefix: what stands before the JWT.
+        soft_span: longest life in milliseconds of a key that somebody makes for themselves; `NEVER` for no limit.
+        hard_span: longest life of every key.
+        most_hits: largest page of a search.
+    """
+
+    prefix: str = API_KEY_PREFIX
+    soft_span: int = NEVER
+    hard_span: int = NEVER
+    most_hits: int = 10_000
+
+
+class Description(Body, frozen=True):
+    """The body of createApiKey; other fields are ignored."""
+
+    description: str
+
+
+class CreateOwnKey(Arguments, frozen=True, kw_only=True):
+    """Arguments of `auth:createApiKey`. `refresh` is accepted in every form and changes nothing."""
+
+    id: OptionalId = field(name="_id", default=None)
+    body: Description
+    expires_in: Any = None
+
+
+class CreateKey(Arguments, frozen=True, kw_only=True):
+    """Arguments of `security:createApiKey`. `refresh` is accepted in every form and changes nothing."""
+
+    user_id: str
+    id: OptionalId = field(name="_id", default=None)
+    body: Description
+    expires_in: Any = None
+
+
+class SearchOwnKeys(Arguments, frozen=True):
+    """Arguments of `auth:searchApiKeys`; the body is the query itself."""
+
+    first: int = field(name="from", default=0)
+    size: int = 10
+    lang: Any = None
+    body: dict[str, Any] | None = None
+
+
+class SearchKeys(SearchOwnKeys, frozen=True, kw_only=True):
+    """Arguments of `security:searchApiKeys`."""
+
+    user_id: str
+
+
+class DeleteOwnKey(Arguments, frozen=True):
+    """Arguments of `auth:deleteApiKey`: one of the three names a key (deviation 12)."""
+
+    id: OptionalId = field(name="_id", default=None)
+    fingerprint: OptionalId = None
+    key: OptionalId = None
+
+
+class DeleteKey(Arguments, frozen=True):
+    """Arguments of `security:deleteApiKey`."""
+
+    user_id: str
+    id: OptionalId = field(name="_id", default=None)
+    fingerprint: OptionalId = None
+    key: OptionalId = None
+
+
+class ApiKeys:
+    """Keeps the API keys.
+
+    Args:
+        collection: where.
+        inserts: the way in.
+        users: who may own one.
+        signer: mints tokens.
+        policy: how keys are made.
+        now: milliseconds since the epoch.
+        new_id: a UUID of version 4.
+        new_jti: 32 hex digits, never twice.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        inserts: CertainInsert,
+        users: Users,
+        signer: Signer,
+        *,
+        policy: KeyPolicy,
+        now: Callable[[], int],
+        new_id: Callable[[], str],
+        new_jti: Callable[[], str],
+    ) -> None:
+        self._collection = collection
+        self._inserts = inserts
+        self._users = users
+        self._signer = signer
+        self._policy = policy
+        self._now = now
+        self._new_id = new_id
+        self._new_jti = new_jti
+
+    async def issue(
+        self, owner: str, key_id: str | None, description: str, expires_in: Any, *, author: str, own: bool = False
+    ) -> Document:
+        """Mint a key for a user and store it; it is durable and can be found when this returns.
+
+        Args:
+            owner: kuid.
+            key_id: the key's `_id`, or None for a new one.
+            description: any text.
+            expires_in: as sent.
+            author: kuid of whoever asks.
+            own: the owner asks, so the soft maximum holds too.
+
+        Returns:
+            The key as on the wire, `_source.token` included: the only time that anybody sees it.
+
+        Raises:
+            BadRequestError: `_id`, `userId` or `expiresIn` not acceptable, `_id` taken, a policy's maximum.
+            NotFoundError: `security.user.not_found`.
+            ServiceUnavailableError: the database is silent; no key of this call remains.
+        """
+        key_id = check_id(key_id) if key_id else self._new_id()
+        if is_anonymous(owner):
+            raise api_error("api.assert.invalid_argument", "userId", "somebody who can own a key")
+        await self._users.get(owner)
+        now = self._now()
+        span = self._span(expires_in, own=own)
+        expires_at = end_of_life(now, span)
+        token = self._signer.mint(self._policy.prefix, owner, now=now, expires_at=expires_at, jti=self._new_jti())
+        key = {
+            "_id": key_id,
+            "description": description,
+            "expiresAt": expires_at,
+            "fingerprint": fingerprint(token),
+            "ttl": span,
+            "userId": owner,
+            "_kuzzle_info": history(author, now),
+        }
+        await self._store(key)
+        shown = _present(key)
+        shown["_source"] |= {"_kuzzle_info": key["_kuzzle_info"], "token": token}
+        return shown
+
+    async def find(self, mark: str) -> Document | None:
+        """Return the key with this fingerprint, or None."""
+        return await self._collection.get(mark, "fingerprint")
+
+    async def search(self, owner: str, arguments: SearchOwnKeys) -> Document:
+        """Find keys of a user, oldest first: `{hits, total}`, the total that of all pages (deviation 7).
+
+        Raises:
+            BadRequestError: the query or the page cannot be meant.
+            SizeLimitError: `services.storage.get_limit_exceeded`.
+        """
+        for name, value in (("from", arguments.first), ("size", arguments.size)):
+            if value < 0:
+                raise api_error("api.assert.invalid_argument", name, "a positive integer, or zero")
+        if arguments.size > self._policy.most_hits:
+            raise api_error("services.storage.get_limit_exceeded")
+        # The owner's filter comes last and is and-ed: nothing in the query can reach another user's keys.
+        found = {"$and": [_filter(arguments.body or {}, arguments.lang), {"userId": owner}]}
+        total = await self._collection.count(found)
+        hits: list[Document] = []
+        if arguments.size:
+            hits = await self._collection.find(found, sort=_OLDEST_FIRST, skip=arguments.first, limit=arguments.size)
+        return {"hits": [_present(hit) for hit in hits], "total": total}
+
+    async def revoke(self, owner: str, arguments: DeleteOwnKey | DeleteKey) -> str:
+        """Delete a key of a user; return its `_id`.
+
+        Raises:
+            BadRequestError: nothing names a key.
+            NotFoundError: `services.storage.not_found`: no such key, or somebody else's.
+        """
+        named = _naming(arguments)
+        key = await self._collection.find_one(named)
+        shown = arguments.id or (key["_id"] if key else next(iter(named.values())))
+        if key is None:
+            raise api_error("services.storage.not_found", shown, "kuzzle", "api-keys")
+        if key["userId"] != owner or not await self._collection.delete_one({"_id": key["_id"], "userId": owner}):
+            raise api_error("services.storage.not_found", shown)
+        return str(key["_id"])
+
+    def _span(self, expires_in: Any, *, own: bool) -> int:
+        span = life_span(expires_in)
+        check_policy(span, self._policy.hard_span, "api_keys.hard_max_ttl")
+        if own:
+            check_policy(span, self._policy.soft_span, "api_keys.soft_max_ttl")
+        return span
+
+    async def _store(self, key: Document) -> None:
+        await self._inserts.insert(key)
+        # A deletion of the user removes the user first and the keys after, so one of the two sees the other.
+        if await self._users.find(key["userId"]) is None:
+            await self._inserts.take_back(key)
+            raise api_error("security.user.not_found", key["userId"])
+
+
+class ApiKeysController(Controller):
+    """`security:` actions on anybody's API keys."""
+
+    name = "security"
+
+    def __init__(self, keys: ApiKeys) -> None:
+        self._keys = keys
+
+    @action("createApiKey")
+    async def create(self, arguments: CreateKey, context: Context) -> Document:
+        """Mint a key for a user."""
+        return await self._keys.issue(
+            arguments.user_id,
+            arguments.id,
+            arguments.body.description,
+            arguments.expires_in,
+            author=context.principal.kuid,
+        )
+
+    @action("searchApiKeys")
+    async def search(self, arguments: SearchKeys) -> Document:
+        """Find keys of a user; whether there is such a user is not looked at."""
+        return await self._keys.search(arguments.user_id, arguments)
+
+    @action("deleteApiKey")
+    async def delete(self, arguments: DeleteKey) -> Document:
+        """Revoke a key of a user."""
+        return {"_id": await self._keys.revoke(arguments.user_id, arguments)}
+
+
+class OwnApiKeysController(Controller):
+    """`auth:` actions on the caller's API keys."""
+
+    name = "auth"
+
+    def __init__(self, keys: ApiKeys) -> None:
+        self._keys = keys
+
+    @action("createApiKey")
+    async def create(self, arguments: CreateOwnKey, context: Context) -> Document:
+        """Mint a key for oneself."""
+        kuid = context.principal.kuid
+        return await self._keys.issue(
+            kuid, arguments.id, arguments.body.description, arguments.expires_in, author=kuid, own=True
+        )
+
+    @action("searchApiKeys")
+    async def search(self, arguments: SearchOwnKeys, context: Context) -> Document:
+        """Find keys of one's own."""
+        return await self._keys.search(context.principal.kuid, arguments)
+
+    @action("deleteApiKey")
+    async def delete(self, arguments: DeleteOwnKey, context: Context) -> Document:
+        """Revoke a key of one's own."""
+        return {"_id": await self._keys.revoke(context.principal.kuid, arguments)}
+
+
+def _present(key: Document) -> Document:
+    return {"_id": key["_id"], "_source": {name: key[name] for name in _SHOWN}}
+
+
+def _filter(query: Mapping[str, Any], lang: Any) -> Document:
+    if lang not in (None, "elasticsearch", "koncorde"):
+        raise api_error("api.assert.invalid_argument", "lang", _LANGUAGES)
+    if "query" in query:
+        if not isinstance(query["query"], Mapping):
+            raise api_error("api.assert.invalid_type", "body.query", "object")
+        query = query["query"]
+    translate = koncorde_to_filter if lang == "koncorde" else to_filter
+    return translate(query, _SCHEMA)
+
+
+def _naming(arguments: DeleteOwnKey | DeleteKey) -> Document:
+    if arguments.id:
+        return {"_id": arguments.id}
+    if arguments.fingerprint:
+        return {"fingerprint": arguments.fingerprint}
+    if arguments.key:
+        return {"fingerprint": fingerprint(arguments.key)}
+    raise missing("_id")

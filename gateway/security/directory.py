@@ -1,0 +1,90 @@
+"""All roles and profiles in memory, compiled: the answer to "who is this and what may they do".
+
+Rules of the file: reads, never writes. A change by this process is seen before its answer leaves (`refresh`), one
+by another process as soon as the change stream tells. Nothing here touches the database for a request.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.actions import ANONYMOUS_ID, NOBODY, Principal
+from gateway.security.rights import CompiledRights, Policy, Table, compile_restriction
+from gateway.storage.mongo import Collection, Document
+
+__all__ = ["ANONYMOUS_PROFILE", "Directory"]
+
+ANONYMOUS_PROFILE = "anonymous"
+
+_MOST_COMBINATIONS = 4096
+"""Different lists of profiles whose compiled rights are kept."""
+
+
+class _Profile(Struct, frozen=True):
+    policies: tuple[Policy, ...]
+    rate_limit: int
+
+
+class Directory:
+    """The rights that profiles give.
+
+    Args:
+        roles: collection of roles.
+        profiles: collection of profiles.
+    """
+
+    def __init__(self, roles: Collection, profiles: Collection) -> None:
+        self._roles = roles
+        self._profiles = profiles
+        self._compiled: dict[str, _Profile] = {}
+        self._rights: dict[tuple[str, ...], CompiledRights] = {}
+        self._reading = asyncio.Lock()
+        self.anonymous = NOBODY
+
+    async def refresh(self) -> None:
+        """Read everything again; afterwards every write acknowledged before the call counts."""
+        async with self._reading:
+            roles = {role["_id"]: _table(role) for role in await self._roles.find({})}
+            profiles = await self._profiles.find({})
+        self._compiled = {profile["_id"]: _profile(profile, roles) for profile in profiles}
+        self._rights = {}
+        self.anonymous = self.principal(ANONYMOUS_ID, (ANONYMOUS_PROFILE,))
+
+    def principal(self, kuid: str, profile_ids: tuple[str, ...]) -> Principal:
+        """The user with these profiles and the rights of this moment; a profile that is gone gives none."""
+        return Principal(kuid, profile_ids, self.rights(profile_ids), self._rate_limit(profile_ids))
+
+    def rights(self, profile_ids: tuple[str, ...]) -> CompiledRights:
+        """What a list of profiles allows."""
+        rights = self._rights.get(profile_ids)
+        if rights is None:
+            if len(self._rights) >= _MOST_COMBINATIONS:
+                self._rights.clear()
+            rights = CompiledRights(policy for profile in self._known(profile_ids) for policy in profile.policies)
+            self._rights[profile_ids] = rights
+        return rights
+
+    def _rate_limit(self, profile_ids: tuple[str, ...]) -> int:
+        """The highest of the profiles' limits; one without a limit frees the user (rights.md, "Rate limits")."""
+        limits = [profile.rate_limit for profile in self._known(profile_ids)]
+        return max(limits) if limits and all(limits) else 0
+
+    def _known(self, profile_ids: Iterable[str]) -> list[_Profile]:
+        return [self._compiled[name] for name in profile_ids if name in self._compiled]
+
+
+def _table(role: Document) -> Table:
+    controllers: dict[str, Any] = role["content"].get("controllers", {})
+    return {name: dict(entry["actions"]) for name, entry in controllers.items()}
+
+
+def _profile(profile: Document, roles: dict[str, Table]) -> _Profile:
+    content = profile["content"]
+    policies = tuple(
+        Policy(roles[policy["roleId"]], compile_restriction(policy.get("restrictedTo")))
+        for policy in content["policies"]
+        if policy["roleId"] in roles
+    )
+    return _Profile(policies, content.get("rateLimit") or 0)

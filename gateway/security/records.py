@@ -1,0 +1,71 @@
+"""What users, profiles and roles have in common: a document with an id, a free content and its history.
+
+Rules of the file: pure. Content is what clients wrote, kept under one key of the stored document so that no name
+of theirs can meet one of ours; `_kuzzle_info` is ours alone (security.md §3).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.protocol.errors import api_error
+
+__all__ = ["Document", "check_content", "check_id", "history", "new_document", "present"]
+
+Document = dict[str, Any]
+
+_MAX_ID_BYTES = 512
+_INT64 = range(-(2**63), 2**63)
+_OWN_KEYS = ("_id", "_kuzzle_info")
+
+
+def history(author: str, now: int) -> Document:
+    """The `_kuzzle_info` of something that `author` makes at `now`, milliseconds since the epoch."""
+    return {"author": author, "createdAt": now, "updatedAt": None, "updater": None}
+
+
+def new_document(document_id: str, content: Mapping[str, Any], *, author: str, now: int) -> Document:
+    """The stored form of something new; keys of ours inside the content are left out.
+
+    Raises:
+        BadRequestError: the content cannot be stored.
+    """
+    check_content(content)
+    kept = {key: value for key, value in content.items() if key not in _OWN_KEYS}
+    return {"_id": document_id, "content": kept, "_kuzzle_info": history(author, now)}
+
+
+def present(document: Document) -> Document:
+    """The form on the wire: `{"_id", "_source": {…content, _kuzzle_info}}`."""
+    return {
+        "_id": document["_id"],
+        "_source": {**document["content"], "_kuzzle_info": document["_kuzzle_info"]},
+    }
+
+
+def check_id(document_id: str, name: str = "_id") -> str:
+    """Return an id that is fit to be stored, logged and put into a URL (deviation 16).
+
+    Raises:
+        BadRequestError: `api.assert.invalid_argument`.
+    """
+    if not 1 <= len(document_id.encode()) <= _MAX_ID_BYTES or not document_id.isprintable():
+        raise api_error("api.assert.invalid_argument", name, "1 to 512 bytes of printable text")
+    return document_id
+
+
+def check_content(value: Any) -> None:
+    """Refuse content that the database would misread: operators as names, NUL in names, numbers above 64 bits.
+
+    Raises:
+        BadRequestError: `services.storage.unexpected_bad_request`.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key.startswith("$") or "\0" in key:
+                raise api_error("services.storage.unexpected_bad_request", f'"{key}" cannot be the name of a field')
+            check_content(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            check_content(inner)
+    elif isinstance(value, int) and value not in _INT64:
+        raise api_error("services.storage.unexpected_bad_request", "a number has more than 64 bits")

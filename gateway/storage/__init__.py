@@ -1,0 +1,1 @@
+"""Where records rest: MongoDB, and the lanes that lead there."""

@@ -1,0 +1,315 @@
+"""MongoDB through Motor: collections, indexes, write concern, errors, change streams.
+
+Rules of the file: the only one that knows the driver. What leaves it is plain dictionaries and errors of
+`gateway.protocol.errors`; no text of the driver reaches a client. Every write is acknowledged by a majority and
+journaled before it returns; reads see what a majority has.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import bson
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import IndexModel, MongoClient
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from gateway.protocol.errors import ApiError, api_error
+from gateway.storage.group_commit import GroupCommit, GroupRead
+
+__all__ = ["Ambiguous", "Collection", "CommandError", "Database", "Document", "MongoUnreachable", "run_admin_command"]
+
+Document = dict[str, Any]
+Transaction = Any
+"""A driver session inside a transaction; only handed on."""
+
+_log = logging.getLogger("latchgate.storage")
+
+_DUPLICATE_KEY = 11000
+_STREAM_RETRY_S = 1.0
+_DURABLE = WriteConcern(w="majority", j=True)
+
+
+class Ambiguous(Exception):  # noqa: N818 - a state of knowledge, not a fault of the caller
+    """A write was sent and its outcome is unknown: the connection broke before the answer."""
+
+
+class MongoUnreachable(Exception):  # noqa: N818 - named for the operator
+    """The MongoDB server does not answer or refuses us, at start; the text is for the operator."""
+
+
+class CommandError(Exception):
+    """A server refused an administrative command; `code` is MongoDB's number for the reason."""
+
+    def __init__(self, message: str, code: int | None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Database:
+    """The gateway's database.
+
+    Args:
+        uri: where MongoDB is.
+        name: name of the database.
+        selection_timeout_ms: how long to look for a server that takes writes.
+        timeout_ms: how long one operation may take, retries included.
+        pool_size: most connections.
+    """
+
+    def __init__(
+        self, uri: str, name: str, *, selection_timeout_ms: int = 5000, timeout_ms: int = 10_000, pool_size: int = 32
+    ) -> None:
+        try:
+            self._client: Any = AsyncIOMotorClient(
+                uri,
+                appname="latchgate",
+                maxPoolSize=pool_size,
+                serverSelectionTimeoutMS=selection_timeout_ms,
+                timeoutMS=timeout_ms,
+                tz_aware=True,
+            )
+        except (InvalidURI, ConfigurationError, ValueError) as error:
+            raise MongoUnreachable(f"mongodb.uri is not usable: {error}") from error
+        self._database = self._client.get_database(name, write_concern=_DURABLE, read_concern=ReadConcern("majority"))
+
+    async def connect(self) -> str:
+        """Check that the server answers and is a replica set; return its version.
+
+        Raises:
+            MongoUnreachable: with a sentence for the operator.
+        """
+        try:
+            hello = await self._client.admin.command("hello")
+            info = await self._client.admin.command("buildInfo")
+        except (PyMongoError, ssl.SSLError) as error:
+            raise MongoUnreachable(f"MongoDB cannot be reached: {type(error).__name__}") from error
+        if "setName" not in hello:
+            raise MongoUnreachable("this MongoDB is no replica set; start it with --replSet and run rs.initiate() once")
+        return str(info["version"])
+
+    async def ping(self) -> bool:
+        """Tell whether the server answers."""
+        try:
+            await self._client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def collection(self, name: str) -> "Collection":
+        """The collection of that name; each has lanes of its own, so ask once and keep it."""
+        return Collection(self._database[name])
+
+    async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> None:
+        """Run `work` so that all its writes happen or none; it may run again after a conflict.
+
+        Raises:
+            ApiError: what `work` raised, or that the database cannot be reached.
+        """
+        with _translated():
+            async with await self._client.start_session() as session:
+                await session.with_transaction(work, write_concern=_DURABLE)
+
+    async def watch(self, names: Sequence[str], changed: Callable[[], Awaitable[None]]) -> None:
+        """Call `changed` after every write to one of the collections, by any process; never returns.
+
+        While the stream is broken `changed` is called once a second: what it re-reads is never older than that.
+        """
+        stages: list[Document] = [{"$match": {"ns.coll": {"$in": list(names)}}}, {"$project": {"_id": 1}}]
+        while True:
+            try:
+                async with self._database.watch(stages, max_await_time_ms=1000) as stream:
+                    await changed()  # what happened before the stream began
+                    async for _ in stream:
+                        await changed()
+            except (PyMongoError, ApiError) as error:
+                _log.warning("change stream lost, trying again: %s", type(error).__name__)
+                with contextlib.suppress(ApiError):
+                    await changed()
+                await asyncio.sleep(_STREAM_RETRY_S)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        self._client.close()
+
+    async def drop(self) -> None:
+        """Delete the whole database (tests)."""
+        await self._client.drop_database(self._database.name)
+
+
+class Collection:
+    """One collection; documents are dictionaries with `_id`."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+        self._inserts: GroupCommit[RawBSONDocument] = GroupCommit(self._insert_group)
+        self._reads: dict[str, GroupRead[str, Document]] = {}
+
+    async def index(self, *keys: str, unique: bool = False, expire: bool = False) -> None:
+        """Make sure of an index over the keys; `expire` deletes a document once the date in its key has passed."""
+        options: dict[str, Any] = {"expireAfterSeconds": 0} if expire else {}
+        model = IndexModel([(key, 1) for key in keys], unique=unique, **options)
+        with _translated():
+            await self._collection.create_indexes([model])
+
+    async def get(self, key: str, field: str = "_id") -> Document | None:
+        """The document whose `field`, a unique one, is `key`; shares a query with other calls of the moment.
+
+        The document may be shared with other callers: do not change it.
+        """
+        reads = self._reads.get(field)
+        if reads is None:
+            reads = self._reads[field] = GroupRead(functools.partial(self._read_group, field))
+        with _translated():
+            return await reads.get(key)
+
+    async def insert(self, document: Document) -> None:
+        """Store a document through the group commit.
+
+        Raises:
+            Ambiguous: it may or may not have been stored.
+            ApiError: `services.storage.document_already_exists` and other refusals; nothing was stored.
+        """
+        with _translated(writing=True):
+            await self._inserts.submit(RawBSONDocument(bson.encode(document)))
+
+    async def insert_one(self, document: Document, transaction: Transaction = None) -> None:
+        """Store a document by itself, possibly inside a transaction.
+
+        Raises:
+            ApiError: `services.storage.document_already_exists` and others.
+        """
+        with _translated(inside=transaction):
+            await self._collection.insert_one(document, session=transaction)
+
+    async def find_one(self, query: Document, transaction: Transaction = None) -> Document | None:
+        """The first document that matches."""
+        with _translated(inside=transaction):
+            found: Document | None = await self._collection.find_one(query, session=transaction)
+            return found
+
+    async def find(
+        self, query: Document, *, sort: Sequence[tuple[str, int]] = (("_id", 1),), skip: int = 0, limit: int = 0
+    ) -> list[Document]:
+        """Documents that match, in order; `limit` 0 means all."""
+        with _translated():
+            cursor = self._collection.find(query, sort=list(sort), skip=skip, limit=limit)
+            documents: list[Document] = await cursor.to_list(None)
+            return documents
+
+    async def count(self, query: Document) -> int:
+        """How many documents match."""
+        with _translated():
+            return int(await self._collection.count_documents(query))
+
+    async def update_one(
+        self, query: Document, update: Document, *, upsert: bool = False, transaction: Transaction = None
+    ) -> bool:
+        """Change the first document that matches (operators in `update`); tell whether there was or now is one."""
+        with _translated(inside=transaction):
+            done = await self._collection.update_one(query, update, upsert=upsert, session=transaction)
+            return bool(done.matched_count or done.upserted_id is not None)
+
+    async def replace_one(self, document: Document, transaction: Transaction = None) -> None:
+        """Put a document in the place of the one with its `_id`, or store it."""
+        with _translated(inside=transaction):
+            await self._collection.replace_one({"_id": document["_id"]}, document, upsert=True, session=transaction)
+
+    async def delete_one(self, query: Document, transaction: Transaction = None) -> bool:
+        """Delete the first document that matches; tell whether there was one."""
+        with _translated(inside=transaction):
+            done = await self._collection.delete_one(query, session=transaction)
+            return bool(done.deleted_count)
+
+    async def delete_many(self, query: Document, transaction: Transaction = None) -> int:
+        """Delete what matches; return how many."""
+        with _translated(inside=transaction):
+            done = await self._collection.delete_many(query, session=transaction)
+            return int(done.deleted_count)
+
+    async def _insert_group(self, documents: list[RawBSONDocument]) -> list[Exception | None]:
+        outcomes: list[Exception | None] = [None] * len(documents)
+        try:
+            await self._collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if error.details.get("writeConcernErrors"):
+                raise  # written, but not known to be durable
+            for failure in error.details["writeErrors"]:
+                outcomes[failure["index"]] = _write_error(failure)
+        return outcomes
+
+    async def _read_group(self, field: str, keys: list[str]) -> dict[str, Document]:
+        cursor = self._collection.find({field: {"$in": keys}})
+        return {document[field]: document for document in await cursor.to_list(None)}
+
+
+async def run_admin_command(socket_path: str, command: Mapping[str, Any]) -> dict[str, Any]:
+    """Send one command to the `admin` database of the server on a unix socket.
+
+    Raises:
+        ConnectionError: nothing answers there.
+        CommandError: the server refused.
+    """
+
+    def run() -> dict[str, Any]:
+        options: dict[str, Any] = {"directConnection": True, "serverSelectionTimeoutMS": 500}
+        client: MongoClient[dict[str, Any]] = MongoClient(f"mongodb://{quote(socket_path, safe='')}/", **options)
+        try:
+            return dict(client.admin.command(dict(command)))
+        finally:
+            client.close()
+
+    try:
+        return await asyncio.to_thread(run)
+    except OperationFailure as error:
+        raise CommandError(str(error), error.code) from error
+    except ConnectionFailure as error:
+        raise ConnectionError(f"no mongod answers at {socket_path}") from error
+
+
+def _write_error(failure: Mapping[str, Any]) -> ApiError:
+    if failure.get("code") == _DUPLICATE_KEY:
+        return api_error("services.storage.document_already_exists")
+    return api_error("services.storage.unexpected_error", f"MongoDB error {failure.get('code')}")
+
+
+@contextlib.contextmanager
+def _translated(*, writing: bool = False, inside: Transaction = None) -> Iterator[None]:
+    """Turn the driver's exceptions into ours.
+
+    `writing` keeps a lost answer apart from a refusal. `inside` a transaction, the driver must see its own errors
+    to know whether to run the transaction again; `Database.transaction` translates what remains.
+    """
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise api_error("services.storage.document_already_exists") from error
+    except (BSONError, DocumentTooLarge, OverflowError, RecursionError) as error:
+        raise api_error("services.storage.unexpected_bad_request", "it cannot be stored") from error
+    except PyMongoError as error:
+        if inside is not None:
+            raise
+        if writing:
+            raise Ambiguous from error
+        if isinstance(error, OperationFailure) and not error.timeout:
+            _log.error("MongoDB refused an operation: code %s", error.code)
+            raise api_error("services.storage.unexpected_error", f"MongoDB error {error.code}") from error
+        raise api_error("services.storage.not_connected") from error

@@ -1,0 +1,1 @@
+"""What concerns the gateway itself rather than anybody in it."""

@@ -1,0 +1,1 @@
+"""The edge: sockets on one side, frames on the other."""

@@ -1,0 +1,124 @@
+"""What all connections of a process share: limits, the dispatcher, and the count of what is in hand.
+
+Rules of the file: knows no protocol. It drives a request without a task up to where it waits for the first time,
+which most never do.
+"""
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gateway.actions import Connection
+from gateway.dispatch import Dispatcher
+
+__all__ = ["Limits", "Stoppable", "Traffic"]
+
+
+class Limits(Struct, frozen=True):
+    """Bounds on a connection; times in seconds, sizes in bytes. `config.WebsocketSettings` says what each is for."""
+
+    max_message_bytes: int = 1_048_576
+    max_fragments: int = 4096
+    max_handshake_bytes: int = 32_768
+    max_unsent_bytes: int = 1_048_576
+    max_in_flight: int = 100
+    concurrent_requests: int = 10_000
+    handshake_timeout: float = 10.0
+    idle_timeout: float = 60.0
+    stall_timeout: float = 10.0
+    close_timeout: float = 5.0
+    origins: tuple[str, ...] | None = None
+
+    @property
+    def sweep_interval(self) -> float:
+        """How often time limits are looked at: often enough for the shortest of them."""
+        shortest = min(self.handshake_timeout, self.idle_timeout, self.stall_timeout, self.close_timeout)
+        return min(1.0, shortest / 4)
+
+
+class Stoppable(Connection, Protocol):
+    """A connection as the listener sees it."""
+
+    def check_time(self, now: float) -> None:
+        """Enforce the time limits; `now` is the loop's clock in seconds."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+
+class Traffic:
+    """The requests of a process.
+
+    Args:
+        dispatcher: answers them.
+        limits: of each connection, and of all together.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, limits: Limits) -> None:
+        self.dispatcher = dispatcher
+        self.limits = limits
+        self.connections: set[Stoppable] = set()
+        self.is_draining = False
+        self._tasks: set[asyncio.Task[bytes]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait for something."""
+        return len(self._tasks)
+
+    def run(
+        self, frame: bytes, connection: Connection, finished: Callable[[asyncio.Task[bytes]], None]
+    ) -> bytes | None:
+        """Begin one request.
+
+        Args:
+            frame: the message.
+            connection: where it came from.
+            finished: told of the task when the request had to wait and is done.
+
+        Returns:
+            The answer, or None if it is to come.
+
+        Raises:
+            Disconnect: the request ends the connection.
+        """
+        if self.is_draining:
+            return self.dispatcher.shutting_down(frame)
+        if len(self._tasks) >= self.limits.concurrent_requests:
+            return self.dispatcher.overloaded(frame)
+        request = self.dispatcher.handle(frame, connection)
+        try:
+            waits_for = request.send(None)
+        except StopIteration as done:
+            answer: bytes = done.value
+            return answer
+        # A request that gave way on purpose goes on in a task as it is; one that already waits for a future must
+        # hand that future to its task first.
+        task = asyncio.get_running_loop().create_task(request if waits_for is None else _resume(request, waits_for))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(finished)
+        return None
+
+    async def drain(self, grace: float) -> None:
+        """Take no more requests and wait for those in hand, at most `grace` seconds."""
+        self.is_draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+
+
+async def _resume(request: Coroutine[Any, Any, bytes], waits_for: Any) -> bytes:
+    return await _continued(request, waits_for)
+
+
+@types.coroutine
+def _continued(request: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any, Any, bytes]:
+    try:
+        yield waits_for
+    except BaseException:
+        request.close()
+        raise
+    return (yield from request.__await__())

@@ -1,0 +1,62 @@
+"""The gateway's WebSocket transport with an echo behind it, for the Autobahn test suite.
+
+Everything between the socket and the dispatcher is the gateway's own, limits included. Two things the
+suite asks for that the protocol does not have are added: a binary message is answered by a binary
+one, and an empty message is answered at all. The port is printed as the first line.
+"""
+
+import asyncio
+
+import uvloop
+from websockets.protocol import State
+
+from gateway.actions import Connection
+from gateway.dispatch import Dispatcher
+from gateway.transports.port import Port
+from gateway.transports.traffic import Limits, Traffic
+from gateway.transports.websocket import WebSocketConnection
+
+__all__ = ["EchoConnection", "EchoDispatcher", "main"]
+
+
+class EchoDispatcher(Dispatcher):
+    """Answers each frame with itself."""
+
+    def __init__(self) -> None:
+        """Nothing of a real dispatcher is needed."""
+
+    async def handle(self, frame: bytes, connection: Connection) -> bytes:
+        """Give it back at once: the answer is sent while its message is still the last one read."""
+        return frame
+
+
+class EchoConnection(WebSocketConnection):
+    """Answers in kind."""
+
+    __slots__ = ()
+
+    def send(self, message: bytes) -> None:
+        """Text for text, binary for binary."""
+        if self._is_text:
+            super().send(message)
+        elif self._ws.state is State.OPEN:
+            self._ws.send_binary(message)
+            self._flush_soon()
+
+    def _deliver(self, message: bytes) -> None:
+        if message:
+            super()._deliver(message)
+        else:
+            self.send(message)
+
+
+async def main() -> None:
+    """Serve until the process is stopped."""
+    traffic = Traffic(EchoDispatcher(), Limits())
+    port = Port(traffic, lambda: EchoConnection(traffic))
+    print(await port.open("127.0.0.1", 0), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

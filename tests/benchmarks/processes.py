@@ -1,0 +1,135 @@
+"""Server processes of a benchmark: start one, wait for its port, count its CPU seconds, stop it.
+
+The CPU is that of a process and all its living descendants, from /proc (Linux); a mongod among them
+is counted apart. On a machine shared with other work, CPU seconds per request are the figure to
+trust: waiting for a core does not count.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Cpu", "cpu_seconds", "free_port", "pin", "serve", "tree"]
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+START_LIMIT = 90.0  # seconds; a fresh mongod takes a few
+STOP_LIMIT = 30.0
+POLL = 0.02
+
+
+class Process(NamedTuple):
+    """What /proc says of one process: its name, its parent and its CPU seconds so far."""
+
+    name: str
+    parent: int
+    cpu: float
+
+
+class Cpu(NamedTuple):
+    """CPU seconds, user and system, children that have ended included."""
+
+    server: float
+    mongod: float
+
+    def since(self, earlier: "Cpu") -> "Cpu":
+        """What was used between two moments."""
+        return Cpu(self.server - earlier.server, self.mongod - earlier.mongod)
+
+
+def read_process(pid: int) -> Process | None:
+    """None when it has ended. Field numbers as in proc_pid_stat(5), less three."""
+    try:
+        text = Path("/proc", str(pid), "stat").read_text()
+    except OSError:
+        return None
+    head, _, tail = text.rpartition(")")  # a name may hold brackets and blanks
+    fields = tail.split()
+    ticks = sum(int(field) for field in fields[11:15])
+    return Process(head.partition("(")[2], int(fields[1]), ticks / TICKS_PER_SECOND)
+
+
+def tree(pid: int) -> dict[int, Process]:
+    """The process and its living descendants, by id."""
+    found = {
+        number: process
+        for number in (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+        if (process := read_process(number)) is not None
+    }
+    wanted = {pid} & found.keys()
+    while more := {n for n, process in found.items() if process.parent in wanted} - wanted:
+        wanted |= more
+    return {number: found[number] for number in wanted}
+
+
+def cpu_seconds(pid: int) -> Cpu:
+    """CPU seconds of the tree under a process since its start."""
+    server = mongod = 0.0
+    for process in tree(pid).values():
+        if process.name == "mongod":
+            mongod += process.cpu
+        else:
+            server += process.cpu
+    return Cpu(server, mongod)
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a server on one core and let its mongod use all; one core alone is left as it is.
+
+    An affinity belongs to a thread and is inherited by those it starts, so every thread of today
+    is told.
+    """
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        return
+    for number, process in tree(pid).items():
+        allowed = cores if process.name == "mongod" else {core}
+        with contextlib.suppress(OSError):  # it may end meanwhile
+            for thread in Path(f"/proc/{number}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), allowed)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def serve(command: Sequence[str], port: int, environment: Mapping[str, str]) -> Iterator[int]:
+    """A running server that listens on `port`; yields its process id.
+
+    Raises `RuntimeError` with the last lines of its output when it ends too early or never listens.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
+        try:
+            deadline = time.monotonic() + START_LIMIT
+            while not listens(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise RuntimeError(f"{command} does not listen:\n{log.read()[-2000:]}")
+                time.sleep(POLL)
+            yield process.pid
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

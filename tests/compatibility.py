@@ -1,0 +1,76 @@
+"""Renders docs/compatibility.md: `python -m tests.compatibility > docs/compatibility.md`.
+
+What works is read off a router with all our controllers; the vocabulary is the protocol's. So the page cannot claim
+what the code does not do.
+"""
+
+import sys
+
+from gateway.config import Config
+from gateway.protocol.native_actions import NATIVE_ACTIONS
+from gateway.routing import Router
+from gateway.security.tokens import Signer
+from gateway.server import Rooms
+from gateway.storage.mongo import Database
+
+__all__ = ["render"]
+
+_CONTROLLERS = ("security", "auth", "server", "admin", "index", "collection", "realtime")
+
+_HEAD = """\
+# Compatibility with Kuzzle 2.56
+
+This page is generated (`make docs`) from the registered actions and the protocol's vocabulary; a test fails when it
+is out of date. `yes` means: works as the protocol says, with the deviations below. `no` means: answered with
+`api.process.action_not_found` (or `controller_not_found`), and not announced by `server:publicApi`.
+
+Controllers that concern document storage and the cache (`document`, `bulk`, `memoryStorage`, `cluster`, `debug`) are
+outside the purpose of Latchgate. HTTP is not served yet: the port speaks WebSocket only and answers a plain request
+with 426.
+
+"""
+
+_DEVIATIONS = """\
+
+## Where Latchgate differs on purpose
+
+| What | Kuzzle | Latchgate |
+|---|---|---|
+| Two keys made for one user in the same second | one token, so deleting one leaves it valid | every token is unique |
+| `expiresIn` 0, `""`, false | never expires | 400 `api.assert.invalid_argument`; absent, null and -1 mean never |
+| `expiresIn` below a second, fractions | dead on arrival | valid until `expiresAt`; fractions round up |
+| A user with more than ten keys | some valid keys are refused | every key is found by its fingerprint |
+| Longest life of keys made by administrators | no limit | `api_keys.hard_max_ttl` holds for everybody |
+| `searchApiKeys.total` | hits on this page | all hits |
+| Keys for the anonymous user | accepted | 400 |
+| Bad frames | answered without `room`, some with 500, some not at all | always answered, with `room`, 400 |
+| Passwords | PBKDF2 | argon2id |
+| `deleteApiKey` | by `_id` | by `_id`, `fingerprint` or `key` |
+| `createFirstAdmin` at the same time | several administrators | exactly one |
+| `_id` of a key | any string | 1 to 512 bytes of printable text |
+| First start | everything is open to everybody | restricted, but for the first administrator, from this machine |
+| Login on a socket that used an endless token | hands that token back | always makes a new one |
+| An unreachable database | 500 `services.storage.not_connected` | the same id with 503: trying again makes sense |
+| A user without profiles | 500 | 400 `security.user.no_profile` |
+| A taken `_id` with credentials | 500 | 412 `security.user.already_exists` |
+| `volatile.sdkName` of version 10 or later | read as version 1 | read as it is |
+| JSON nested more than 80 deep | read | refused as a bad frame |
+"""
+
+
+def render() -> str:
+    """Return the page."""
+    rooms = Rooms(Config(), Database("mongodb://127.0.0.1:1", "none"))
+    actions = Router(rooms.controllers(Signer(b"-" * 32))).actions
+    parts = [_HEAD]
+    for controller in _CONTROLLERS:
+        vocabulary = sorted(NATIVE_ACTIONS[controller] | set(actions.get(controller, ())))
+        working = [name for name in vocabulary if name in actions.get(controller, ())]
+        parts.append(f"## {controller} ({len(working)} of {len(vocabulary)})\n\n| action | works |\n|---|---|\n")
+        parts.extend(f"| `{controller}:{name}` | {'yes' if name in working else 'no'} |\n" for name in vocabulary)
+        parts.append("\n")
+    return "".join(parts).rstrip("\n") + "\n" + _DEVIATIONS
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())
