@@ -93,13 +93,13 @@ _LANGUAGES: dict[str, Callable[[Any, Schema], Filter]] = {
 }
 
 
-def read_query(query: Any, schema: Schema, lang: str = "elasticsearch") -> Filter:
+def read_query(query: Any, schema: Schema, lang: Any = "elasticsearch") -> Filter:
     """Translate a query in the language that the argument `lang` names.
 
     Raises:
         BadRequestError: `api.assert.invalid_argument` for another language, and as the language's function.
     """
-    language = _LANGUAGES.get(lang)
+    language = _LANGUAGES.get(lang) if isinstance(lang, str) else None
     if language is None:
         raise api_error("api.assert.invalid_argument", "lang", '"elasticsearch" or "koncorde"')
     return language(query, schema)
@@ -129,30 +129,30 @@ def read_search(
             `services.storage.invalid_search_query` for a key, and as `read_query`.
         SizeLimitError: `services.storage.get_limit_exceeded`.
     """
-    given = {} if body is None else body
-    if not isinstance(given, Mapping):
-        raise api_error("api.assert.invalid_type", "body", "object")
-    _check_keys(given)
-    _refuse_scripts(given)
+    given = _checked(body)
     wanted = _whole("size", given.get("size") if size is None else size, max_size)
     if wanted > max_size:
         raise api_error("services.storage.get_limit_exceeded")
-    both = (read_query(given.get("query"), schema, lang), to_filter(given.get("post_filter"), schema))
-    query = all_of([part for part in both if part])
+    query = all_of([read_query(given.get("query"), schema, lang), to_filter(given.get("post_filter"), schema)])
     sort = to_sort(given.get("sort"), schema)
     if "search_after" in given:
-        page = all_of([part for part in (query, after_filter(sort, given["search_after"])) if part])
-        return Search(query, page, sort, 0, wanted)
+        return Search(query, all_of([query, after_filter(sort, given["search_after"])]), sort, 0, wanted)
     start = _whole("from", given.get("from") if skip is None else skip, 0)
     return Search(query, query, sort, start, wanted)
 
 
-def _check_keys(body: Mapping[str, Any]) -> None:
+def _checked(body: Any) -> Mapping[str, Any]:
+    if body is None:
+        return {}
+    if not isinstance(body, Mapping):
+        raise api_error("api.assert.invalid_type", "body", "object")
     for key in body:
         if key in _NOT_SUPPORTED:
             raise refused(f"[{key}] is not supported")
         if key not in _USED and key not in _WITHOUT_EFFECT:
             raise api_error("services.storage.invalid_search_query", shown(key))
+    _refuse_scripts(body)
+    return body
 
 
 def _whole(name: str, value: Any, default: int) -> int:

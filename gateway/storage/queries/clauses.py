@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.storage.queries.filters import Filter, all_of, any_of, at_least, everything, none_of, nothing
 from gateway.storage.queries.leaves import LEAVES, Clause, match_on
-from gateway.storage.queries.scope import Schema, Scope, refused, shown
+from gateway.storage.queries.scope import MAX_CLAUSES, Schema, Scope, refused, shown
 from gateway.storage.queries.strings import read_simple_string, read_string
 from gateway.storage.queries.values import one_entry, options, short_text, text
 
@@ -27,6 +27,8 @@ _MULTI_MATCH = {
 _STRINGS = {"query_string": read_string, "simple_query_string": read_simple_string}
 _STRING_OPTIONS = ("fields", "default_field", "default_operator", "lenient", "analyze_wildcard")
 _BOOL_OPTIONS = ("must", "filter", "must_not", "should", "minimum_should_match", "adjust_pure_negative")
+_MAX_FIELDS = 64
+_MAX_NAME = 512
 _MINIMUM = re.compile(r"(-?)([0-9]{1,4})(%?)", re.ASCII)
 
 
@@ -53,7 +55,11 @@ def _listed(queries: Any) -> Sequence[Any]:
     """A clause may stand where a list of them is meant; null stands for none."""
     if queries is None:
         return []
-    return queries if isinstance(queries, list) else [queries]
+    if not isinstance(queries, list):
+        return [queries]
+    if len(queries) > MAX_CLAUSES:  # counted here already: what is computed from the length must stay small
+        raise refused(f"more than {MAX_CLAUSES} clauses")
+    return queries
 
 
 def _match_all(clause: str, body: Any, _scope: Scope) -> Filter:
@@ -74,8 +80,7 @@ def _bool(clause: str, body: Any, scope: Scope) -> Filter:
     count = _minimum(chosen.get("minimum_should_match"), len(branches), is_optional=bool(must))
     times = comb(len(branches) - 1, count - 1) if 0 < count <= len(branches) else 1
     should = _translate_each(branches, scope.copied(times))
-    parts = [*must, at_least(count, should), none_of(must_not)]
-    return all_of([part for part in parts if part])
+    return all_of([*must, at_least(count, should), none_of(must_not)])
 
 
 def _minimum(given: Any, branches: int, *, is_optional: bool) -> int:
@@ -141,8 +146,8 @@ def _object(clause: str, body: Any, known: Sequence[str], main: str) -> Mapping[
 def _fields(given: Any, schema: Schema) -> list[str]:
     """Field names without their boosts (`title^3`); `*` in one stands for declared fields, absence for all of them."""
     names = ["*"] if given is None else given if isinstance(given, list) else [given]
-    if not all(isinstance(name, str) for name in names):
-        raise refused("fields must be a list of names")
+    if len(names) > _MAX_FIELDS or not all(isinstance(name, str) and len(name) <= _MAX_NAME for name in names):
+        raise refused(f"fields must be a list of at most {_MAX_FIELDS} names")
     plain = [name.partition("^")[0] for name in names]
     spread = [[field for field in schema.paths if _is_like(field, name)] if "*" in name else [name] for name in plain]
     fields = list(dict.fromkeys(field for several in spread for field in several))

@@ -25,8 +25,9 @@ def nothing() -> Filter:
 
 
 def all_of(filters: Sequence[Filter]) -> Filter:
-    """What every filter matches; with none, everything."""
-    return _joined("$and", filters) if filters else everything()
+    """What every filter matches; with none, everything. Filters that match everything are left out."""
+    narrowing = [query for query in filters if query]
+    return _joined("$and", narrowing) if narrowing else everything()
 
 
 def any_of(filters: Sequence[Filter]) -> Filter:

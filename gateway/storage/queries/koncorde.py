@@ -40,7 +40,7 @@ def translate_koncorde(query: Any, scope: Scope) -> Filter:
 
 
 def _and(body: Any, scope: Scope) -> Filter:
-    return all_of([part for part in _each(body, scope) if part])
+    return all_of(_each(body, scope))
 
 
 def _or(body: Any, scope: Scope) -> Filter:

@@ -41,6 +41,9 @@ Clause = Callable[[str, Any, Scope], Filter]
 """Clause name, body, place → filter."""
 
 _BOUNDS = {"gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte"}
+_REGEXP_COST = 10
+"""Clauses that a regular expression counts for: it is the dearest thing to ask of the database."""
+
 _REGEXP_FLAGS = frozenset("ALL NONE ANYSTRING COMPLEMENT EMPTY INTERSECTION INTERVAL".split())
 
 
@@ -163,6 +166,7 @@ def _regexp(clause: str, body: Any, scope: Scope) -> Filter:
     if not _REGEXP_FLAGS.issuperset(flags.split("|")):
         raise refused(f"[{clause}] does not know the flags [{shown(flags)}]")
     in_words = field in scope.schema.text
+    scope.spend(_REGEXP_COST)
     pattern = regexp(short_text(chosen["value"]), in_words=in_words, are_operators_off=flags == "NONE")
     ignore_case = in_words or flag(chosen.get("case_insensitive", False))
     return {scope.path(field): matching(pattern, ignore_case=ignore_case)}
@@ -202,7 +206,8 @@ def _exists(clause: str, body: Any, scope: Scope) -> Filter:
 
 
 def _has_value(path: str) -> Filter:
-    return {path: {"$exists": True, "$nin": [None, []]}}
+    """The field holds a value, or a list that does: null, and a list without anything but null, are none."""
+    return {path: {"$type": ["string", "number", "bool", "object", "date"]}}
 
 
 def _ids(clause: str, body: Any, scope: Scope) -> Filter:

@@ -204,7 +204,7 @@ def _member(reader: _Reader) -> str:
         if low in _CLASSES:
             return _CLASSES[low]
         low = _plain(low)
-    if low == "[" or reader.peek() != "-" or reader.text[reader.at + 1 : reader.at + 2] in {"]", ""}:
+    if reader.peek() != "-" or reader.text[reader.at + 1 : reader.at + 2] in {"]", ""}:
         return _quoted(low)
     reader.take()
     high = reader.take()
