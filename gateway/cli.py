@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import getpass
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -47,13 +48,17 @@ _SETTINGS = {
 }
 """Flag → the setting that it sets."""
 
+_NO_SETTINGS = frozenset({"LATCHGATE_DEMO_PASSWORD"})
+"""Variables that look like a setting's but are read elsewhere, by `gateway.demo`."""
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command `latchgate`; return its exit status: 0, 1 for a failure, 2 for words that make no sense."""
     arguments = _parser().parse_args(words)
     try:
         flags = {setting: getattr(arguments, flag, None) for flag, setting in _SETTINGS.items()}
-        config = load(arguments.config, os.environ, flags)
+        environment = {name: text for name, text in os.environ.items() if name not in _NO_SETTINGS}
+        config = load(arguments.config, environment, flags)
         logs.set_up(config.logging.level, config.logging.format)
         return int(arguments.run(config, arguments))
     except _OPERATORS_ERRORS as error:
@@ -99,11 +104,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="least severity logged")
 
 
-def _serve(config: Config, _: argparse.Namespace) -> int:
-    return _completed(_serve_until_stopped(config))
+def _serve(config: Config, arguments: argparse.Namespace) -> int:
+    return _completed(_serve_until_stopped(config, arguments))
 
 
-async def _serve_until_stopped(config: Config) -> int:
+async def _serve_until_stopped(config: Config, arguments: argparse.Namespace) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -117,7 +122,7 @@ async def _serve_until_stopped(config: Config) -> int:
         return 0
     gateway = await starting
     try:
-        print(_welcome(config, gateway), flush=True)
+        print(_welcome(config, arguments, gateway), flush=True)
         await stopping
     finally:
         await gateway.__aexit__(None, None, None)
@@ -128,21 +133,32 @@ async def _started(gateway: Gateway) -> Gateway:
     return await gateway.__aenter__()
 
 
-def _welcome(config: Config, gateway: Gateway) -> str:
+def _welcome(config: Config, arguments: argparse.Namespace, gateway: Gateway) -> str:
     where = f"ws://{_shown_host(config.server.host)}:{gateway.port}"
     database = "your MongoDB" if config.mongodb.uri else f"an embedded MongoDB in {config.server.data_dir}"
     if gateway.has_administrator:
         state, step = "An administrator exists.", f"make demo   (or: python -m gateway.demo --url {where})"
     else:
-        options = (
-            "" if config.mongodb.uri or config.server.data_dir == "./data" else f" --data-dir {config.server.data_dir}"
-        )
-        state = "There is no administrator yet."
-        step = f"{sys.argv[0]} admin create --username admin{options}"
+        state, step = "There is no administrator yet.", _admin_command(config, arguments)
     return (
         f"Latchgate {version('latchgate')} listens on {where}, node {gateway.node}, with {database}.\n"
         f"{state} Next, in another terminal:\n    {step}"
     )
+
+
+def _admin_command(config: Config, arguments: argparse.Namespace) -> str:
+    """The words for a shell that make an administrator in the very database of this gateway."""
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    words = [sys.executable, "-m", "gateway"] if is_module else [sys.argv[0]]
+    is_elsewhere = config.mongodb.uri or config.server.data_dir == Config().server.data_dir
+    options = {
+        "--config": arguments.config,
+        "--data-dir": None if is_elsewhere else config.server.data_dir,
+        "--mongodb-uri": arguments.mongodb_uri,
+        "--database": arguments.database,
+    }
+    given = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
+    return shlex.join([*words, "admin", "create", "--username", "admin", *given])
 
 
 def _shown_host(host: str) -> str:

@@ -53,16 +53,21 @@ class Dispatcher:
         except BadFrame as fault:
             return self._refuse_frame(fault)
         try:
-            _check(request)
-            result = await self._endpoint(request, Context(connection))
-            return self._answer(request, result)
-        except ApiError as error:
-            return self._answer(request, error.result, error)
+            return await self._run(request, Context(connection))
         except Disconnect:
             raise
         except Exception as error:  # noqa: BLE001 - the client must get an answer, whatever happened
             self._report(error, request)
             return self._answer(request, None, api_error("plugin.runtime.unexpected_error", "see its log"))
+
+    async def _run(self, request: Request, context: Context) -> bytes:
+        """Run the action and write its outcome; what has no JSON form is a fault like any other, errors included."""
+        try:
+            _check(request)
+            result = await self._endpoint(request, context)
+        except ApiError as error:
+            return self._answer(request, error.result, error)
+        return self._answer(request, result)
 
     def overloaded(self, frame: bytes) -> bytes:
         """Answer a message that the process cannot take on (`api.process.overloaded`)."""

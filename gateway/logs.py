@@ -22,9 +22,9 @@ class _TextFormatter(logging.Formatter):
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - the library's signature
         return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
-        record.message = record.message.encode("unicode_escape").decode("ascii")
-        return super().formatMessage(record)
+    def format(self, record: logging.LogRecord) -> str:
+        # The whole of it: a traceback quotes the text of an exception, which may hold what a user wrote.
+        return _escaped(super().format(record))
 
 
 class _JsonFormatter(logging.Formatter):
@@ -35,11 +35,20 @@ class _JsonFormatter(logging.Formatter):
             "time": int(record.created * 1000),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _encodable(record.getMessage()),
         }
         if record.exc_info:
-            event["error"] = self.formatException(record.exc_info)
+            event["error"] = _encodable(self.formatException(record.exc_info))
         return encode(event).decode()
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def _encodable(text: str) -> str:
+    """Escape half characters, which names of files may hold: they have no form in UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def set_up(level: str, form: str) -> None:
@@ -51,7 +60,9 @@ def set_up(level: str, form: str) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
-    logger = logging.getLogger("latchgate")
-    logger.handlers[:] = [handler]
-    logger.propagate = False
-    logger.setLevel(level.upper())
+    # The event loop's complaints take the same way; below a warning it has nothing to say to an operator.
+    for name, least in (("latchgate", level.upper()), ("asyncio", "WARNING")):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+        logger.setLevel(least)

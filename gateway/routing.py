@@ -84,7 +84,7 @@ class Router:
 
     def _register(self, controller: Controller) -> None:
         routes = self._routes.setdefault(controller.name, {})
-        for member in vars(type(controller)):
+        for member in _members(type(controller)):
             handler = getattr(controller, member)
             note: Action | None = getattr(handler, "__action__", None)
             if note is None:
@@ -92,6 +92,11 @@ class Router:
             if note.name in routes:
                 raise RegistrationError(f"{controller.name}:{note.name} is registered twice")
             routes[note.name] = _route(controller, handler, note)
+
+
+def _members(kind: type) -> Iterable[str]:
+    """The names in a class, in the order of their definition, those of its bases first."""
+    return dict.fromkeys(name for base in reversed(kind.__mro__) for name in vars(base))
 
 
 def _arguments(route: _Route, request: Request, context: Context) -> dict[str, Any]:
@@ -113,13 +118,21 @@ def _route(controller: Controller, handler: Callable[..., Any], note: Action) ->
     hints = typing.get_type_hints(handler)
     slots: list[tuple[str, type]] = []
     decoder: ArgumentsDecoder[Any] | None = None
+    open_slots: set[type] = {Arguments, Context, Request}
     for name in inspect.signature(handler).parameters:
         kind = hints.get(name)
-        if kind in (Context, Request):
-            slots.append((name, kind))
-        elif isinstance(kind, type) and issubclass(kind, Arguments) and decoder is None:
-            decoder = ArgumentsDecoder(kind) if kind is not NoArguments else None
-            slots.append((name, kind))
-        else:
-            raise RegistrationError(f"{where}: parameter {name} is no Arguments, Context or Request")
+        slot = Arguments if isinstance(kind, type) and issubclass(kind, Arguments) else kind
+        if kind is None or slot not in open_slots:
+            raise RegistrationError(f"{where}: parameter {name} is no Arguments, Context or Request, or one too many")
+        open_slots.remove(slot)
+        slots.append((name, kind))
+        if slot is Arguments and kind is not NoArguments:
+            decoder = _decoder(kind, where)
     return _Route(handler, decoder, tuple(slots), inspect.iscoroutinefunction(handler), note.logged_in_only)
+
+
+def _decoder(shape: type[Any], where: str) -> ArgumentsDecoder[Any]:
+    try:
+        return ArgumentsDecoder(shape)
+    except TypeError as fault:
+        raise RegistrationError(f"{where}: {fault}") from None

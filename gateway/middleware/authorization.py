@@ -3,8 +3,10 @@
 Rules of the file: one endpoint around the next. 401 for the anonymous, 403 for everybody else (rights.md, "Outcome").
 """
 
-from gateway.actions import Context, Endpoint, Middleware
-from gateway.protocol.codec import decode_text
+from msgspec import UNSET, Raw, UnsetType
+
+from gateway.actions import Context, Endpoint, Middleware, Rights
+from gateway.protocol.codec import decode_text, decode_value
 from gateway.protocol.errors import api_error
 from gateway.protocol.messages import Request
 from gateway.security.first_admin import FirstAdmin
@@ -22,12 +24,7 @@ def authorization(first_admin: FirstAdmin) -> Middleware:
     def around(endpoint: Endpoint) -> Endpoint:
         async def authorize(request: Request, context: Context) -> object:
             principal = context.principal
-            allowed = principal.rights.allow(
-                request.controller,
-                request.action,
-                decode_text(request.index),
-                decode_text(request.collection),
-            )
+            allowed = _allow(principal.rights, request)
             if not allowed and not await first_admin.may_pass(request, principal, is_local=context.connection.is_local):
                 name = "unauthorized" if principal.is_anonymous else "forbidden"
                 raise api_error(f"security.rights.{name}", request.controller, request.action, principal.kuid)
@@ -36,3 +33,30 @@ def authorization(first_admin: FirstAdmin) -> Middleware:
         return authorize
 
     return around
+
+
+def _allow(rights: Rights, request: Request) -> bool:
+    if not rights.allow(request.controller, request.action, _name(request.index), _name(request.collection)):
+        return False
+    return request.targets is UNSET or _allow_targets(rights, request, request.targets)
+
+
+def _name(sent: Raw | UnsetType) -> str | None:
+    """A name as rights compare it; what is no text stands for itself, so that it cannot pass for no name at all."""
+    if sent is UNSET or bytes(sent) == b"null":
+        return None
+    text = decode_text(sent)
+    return bytes(sent).decode() if text is None else text
+
+
+def _allow_targets(rights: Rights, request: Request, targets: Raw) -> bool:
+    """Ask for every place of a multi-target request; one that lacks index or collections is none, `*` is everywhere."""
+    for target in decode_value("targets", targets) or ():
+        index, collections = (target.get("index"), target.get("collections")) if isinstance(target, dict) else ("", "")
+        if not index or not collections:
+            continue
+        for collection in collections if isinstance(collections, list) else [collections]:
+            place = (str(index), str(collection))
+            if "*" in "".join(place) or not rights.allow(request.controller, request.action, *place):
+                return False
+    return True

@@ -6,12 +6,11 @@ the order in which the shape lists them, so that the documented error wins (fram
 """
 
 import functools
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar, cast
 
-from msgspec import NODEFAULT, Meta, Struct, inspect, structs
+from msgspec import Meta, Struct, inspect, structs
 
 from gateway.protocol.errors import ApiError, api_error
 
@@ -21,6 +20,9 @@ __all__ = [
     "NoArguments",
     "OptionalId",
     "RequiredId",
+    "are_integers_safe",
+    "check_shape",
+    "has_integers",
     "invalid_type",
     "missing",
     "pick",
@@ -35,8 +37,9 @@ class Arguments(Struct, frozen=True, rename="camel"):
     """Base of the arguments of an action: the root keys of the request that it uses.
 
     Fields are checked in the order of their declaration. Plain `str`, `bool`, `int`, `list` and `dict` follow the
-    getters of the protocol page; `Any` takes the value as it is; a field `body` whose type is a `Body` makes the
-    body required, unless the field has a default.
+    getters of the protocol page, and so does each of them `| None`; `Any` takes the value as it is. A field `body`
+    makes the body required, unless it has a default; its type is `dict`, `list` or a `Body`. Other types and
+    constraints are refused at registration: a value that the getters accept might not be one of them.
     """
 
 
@@ -51,8 +54,8 @@ class NoArguments(Arguments, frozen=True):
 RequiredId = Annotated[str, Meta(min_length=1, extra={"reader": "required_id"})]
 """`_id` that must be there: falsy counts as missing."""
 
-OptionalId = Annotated[str | None, Meta(extra={"reader": "optional_id"})]
-"""`_id` that may be left out: falsy counts as absent (an empty string may arrive as such)."""
+OptionalId = Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(extra={"reader": "optional_id"})]
+"""`_id` that may be left out: falsy counts as absent and arrives as None."""
 
 
 def missing(name: str) -> ApiError:
@@ -78,15 +81,22 @@ def read(shape: type[T], fields: Mapping[str, Any], prefix: str = "") -> T:
     """
     values: dict[str, Any] = {}
     for field, reader in _readers(cast("type[Struct]", shape)):
-        name = field.encode_name
-        absent = name not in fields
-        if absent and field.default is not NODEFAULT:
-            values[field.name] = field.default
-        elif absent:
-            raise (api_error("api.assert.body_required") if name == "body" else missing(prefix + name))
-        else:
-            values[field.name] = reader(fields[name], prefix + name)
+        name = prefix + field.encode_name
+        # A body of null is no body.
+        if field.encode_name in fields and not (name == "body" and fields[name] is None):
+            values[field.name] = reader(fields[field.encode_name], name)
+        elif field.required:
+            raise api_error("api.assert.body_required") if name == "body" else missing(name)
     return shape(**values)
+
+
+def check_shape(shape: type[Any]) -> None:
+    """Refuse a shape that cannot be read field by field.
+
+    Raises:
+        TypeError: names the field whose type no getter reads.
+    """
+    _readers(cast("type[Struct]", shape))
 
 
 def pick(fields: Mapping[str, Any], name: str, kind: type[T], prefix: str = "body.") -> T:
@@ -106,22 +116,56 @@ def pick(fields: Mapping[str, Any], name: str, kind: type[T], prefix: str = "bod
     return cast("T", _READERS_OF_PYTHON[kind](fields[name], prefix + name))
 
 
+def has_integers(shape: type[Any]) -> bool:
+    """Tell whether `are_integers_safe` has anything to look at in values of this shape."""
+    return bool(_integers(cast("type[Struct]", shape)))
+
+
+def are_integers_safe(value: object) -> bool:
+    """Tell whether every integer of a shape is one that the getters accept: a decoder in one step takes any size."""
+    members = (getattr(value, name) for name in _integers(cast("type[Struct]", type(value))))
+    return all(
+        are_integers_safe(member)
+        if isinstance(member, Struct)
+        else not isinstance(member, int) or abs(member) <= _LARGEST_SAFE_INTEGER
+        for member in members
+    )
+
+
+@functools.cache
+def _integers(shape: type[Struct]) -> tuple[str, ...]:
+    info = cast("inspect.StructType", inspect.type_info(shape))
+    return tuple(field.name for field in info.fields if _holds_integers(field.type))
+
+
+def _holds_integers(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.Metadata):
+        return _holds_integers(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return any(map(_holds_integers, kind.types))
+    return isinstance(kind, inspect.IntType) or (isinstance(kind, inspect.StructType) and has_integers(kind.cls))
+
+
 @functools.cache
 def _readers(shape: type[Struct]) -> tuple[tuple[structs.FieldInfo, Reader], ...]:
     info = cast("inspect.StructType", inspect.type_info(shape))
-    types = {field.name: field.type for field in info.fields}
-    return tuple((field, _reader(types[field.name])) for field in structs.fields(shape))
+    readers = {field.name: _reader(field.type) for field in info.fields}
+    for name, reader in readers.items():
+        if reader is None:
+            raise TypeError(f"no getter reads the type of {shape.__name__}.{name}")
+    return tuple((field, cast("Reader", readers[field.name])) for field in structs.fields(shape))
 
 
-def _reader(kind: inspect.Type) -> Reader:
+def _reader(kind: inspect.Type) -> Reader | None:
     if isinstance(kind, inspect.Metadata):
-        return _NAMED_READERS[(kind.extra or {})["reader"]]
+        return _NAMED_READERS.get((kind.extra or {}).get("reader", ""))
     if isinstance(kind, inspect.StructType):
+        check_shape(kind.cls)
         return functools.partial(_read_body, kind.cls)
     if isinstance(kind, inspect.UnionType):
-        inner = next(t for t in kind.types if not isinstance(t, inspect.NoneType))
-        return functools.partial(_read_optional, _reader(inner))
-    return _READERS[type(kind)]
+        inner = [_reader(each) for each in kind.types if not isinstance(each, inspect.NoneType)]
+        return functools.partial(_read_optional, inner[0]) if len(inner) == 1 and inner[0] else None
+    return next((reader for plain, reader in _READERS if plain == kind), None)
 
 
 def _read_optional(reader: Reader, value: Any, name: str) -> Any:
@@ -129,10 +173,9 @@ def _read_optional(reader: Reader, value: Any, name: str) -> Any:
 
 
 def _read_body(shape: type[Any], value: Any, name: str) -> Any:
-    if value is None:
-        raise api_error("api.assert.body_required")
-    # An array has no named fields: whatever is required is missing.
-    return read(shape, value if isinstance(value, Mapping) else {}, prefix=f"{name}.")
+    # An array has no named fields: whatever the body requires is missing.
+    fields = {} if name == "body" and isinstance(value, list) else _read_object(value, name)
+    return read(shape, fields, prefix=f"{name}.")
 
 
 def _read_string(value: Any, name: str) -> str:
@@ -158,9 +201,10 @@ def _read_integer(value: Any, name: str) -> int:
     if isinstance(value, str):
         match = _LEADING_NUMBER.match(value)
         value = float(match[1]) if match else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise invalid_type(name, "integer")
-    if value != int(value) or abs(value) > _LARGEST_SAFE_INTEGER:
+    # The bounds come first: they also refuse infinities, and integers that are too long to become a float.
+    if not -_LARGEST_SAFE_INTEGER <= value <= _LARGEST_SAFE_INTEGER or value != int(value):
         raise invalid_type(name, "integer")
     return int(value)
 
@@ -187,14 +231,15 @@ def _read_optional_id(value: Any, name: str) -> str | None:
     return _read_string(value, name) if value else None
 
 
-_READERS: dict[type[inspect.Type], Reader] = {
-    inspect.AnyType: lambda value, _name: value,
-    inspect.StrType: _read_string,
-    inspect.BoolType: _read_boolean,
-    inspect.IntType: _read_integer,
-    inspect.ListType: _read_array,
-    inspect.DictType: _read_object,
-}
+_READERS: tuple[tuple[inspect.Type, Reader], ...] = (
+    (inspect.AnyType(), lambda value, _name: value),
+    (inspect.StrType(), _read_string),
+    (inspect.BoolType(), _read_boolean),
+    (inspect.IntType(), _read_integer),
+    (inspect.ListType(inspect.AnyType()), _read_array),
+    (inspect.DictType(inspect.AnyType(), inspect.AnyType()), _read_object),
+    (inspect.DictType(inspect.StrType(), inspect.AnyType()), _read_object),
+)
 
 _READERS_OF_PYTHON: dict[type, Reader] = {
     str: _read_string,

@@ -66,6 +66,7 @@ _TABLE: dict[str, dict[str, tuple[int, int, str]]] = {
         "unexpected_argument": (7, 400, 'Argument "{0}" is not known here; expected: {1}.'),
         "body_required": (8, 400, "This action needs a body."),
         "forbidden_argument": (0x0B, 400, 'Argument "{0}" may not be given to this action.'),
+        "koncorde_restricted_keyword": (0x0D, 400, 'The {0} "{1}" cannot be used in a search.'),
         "koncorde_dsl_error": (0x0E, 400, "The filter cannot be read: {0}."),
     },
     "api.process": {

@@ -5,9 +5,7 @@ frame that the struct refuses is read again field by field to name what is wrong
 are never shown or parsed. Sources: frames.md §2, §3, §5; deviations 9 and 23.
 """
 
-import itertools
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -17,6 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from gateway.protocol import arguments
 from gateway.protocol.errors import api_error
 from gateway.protocol.messages import BadFrame, Notification, Request, Response
+from gateway.protocol.scanning import depth, find_request_id
 
 __all__ = [
     "MAX_DEPTH",
@@ -43,9 +42,7 @@ T = TypeVar("T")
 _ABSENT = Raw(b"null")
 _LONGEST_PING = 64
 _NULL = ord(b"n")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEP = {ord(b"["): 1, ord(b"{"): 1, ord(b"]"): -1, ord(b"}"): -1}
+_QUOTE = ord(b'"')
 
 
 class _Envelope(Struct, gc=False, rename="camel"):
@@ -151,10 +148,9 @@ def decode_request(frame: bytes, new_id: Callable[[], str]) -> Request:
 
 def decode_text(raw: Raw | UnsetType) -> str | None:
     """Read an echoed argument where rights need its value: the string, or None for anything else."""
-    if raw is UNSET:
+    if raw is UNSET or memoryview(raw)[0] != _QUOTE:
         return None
-    value = _any_decoder.decode(raw)
-    return value if isinstance(value, str) else None
+    return str(_any_decoder.decode(raw))
 
 
 def sent_text(request: Request, name: str) -> str | None:
@@ -195,11 +191,16 @@ class ArgumentsDecoder(Generic[T]):
 
     Args:
         shape: a subclass of `arguments.Arguments`.
+
+    Raises:
+        TypeError: a field has a type that no getter reads.
     """
 
     def __init__(self, shape: type[T]) -> None:
+        arguments.check_shape(shape)
         self._shape = shape
         self._decoder = msgspec.json.Decoder(shape)
+        self._has_integers = arguments.has_integers(shape)
 
     def decode(self, frame: bytes) -> T:
         """Read the arguments.
@@ -209,9 +210,12 @@ class ArgumentsDecoder(Generic[T]):
                 that is missing or of the wrong type (frames.md §2).
         """
         try:
-            return self._decoder.decode(frame)
+            decoded = self._decoder.decode(frame)
         except msgspec.MsgspecError:
             return arguments.read(self._shape, _Fields(frame))
+        if self._has_integers and not arguments.are_integers_safe(decoded):
+            return arguments.read(self._shape, _Fields(frame))
+        return decoded
 
 
 class _Fields(Mapping[str, Any]):
@@ -247,14 +251,18 @@ def _check_text(frame: bytes) -> None:
         try:
             frame.decode()
         except UnicodeDecodeError:
-            raise BadFrame("it is not UTF-8") from None
-    if frame.count(b"{") + frame.count(b"[") > MAX_DEPTH and _depth(frame) > MAX_DEPTH:
-        raise BadFrame(f"it is nested more than {MAX_DEPTH} deep")
+            raise _unreadable("it is not UTF-8", frame) from None
+    if frame.count(b"{") + frame.count(b"[") > MAX_DEPTH and depth(frame) > MAX_DEPTH:
+        raise _unreadable(f"it is nested more than {MAX_DEPTH} deep", frame)
 
 
-def _depth(frame: bytes) -> int:
-    brackets = _STRING.sub(b"", frame).translate(None, _NO_BRACKETS)
-    return max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0)
+def _unreadable(reason: str, frame: bytes) -> BadFrame:
+    """A frame that cannot be read as a whole may still say whose it is: the client waits for an answer."""
+    echo = find_request_id(frame)
+    request_id = None if echo is None else _read_scalar(Raw(echo))
+    if not isinstance(request_id, str) or not request_id:
+        return BadFrame(reason)
+    return BadFrame(reason, Raw(_encoder.encode(request_id)), request_id)
 
 
 def _check_containers(envelope: _Envelope) -> None:
@@ -276,7 +284,7 @@ def _read_envelope(frame: bytes) -> _Envelope:
     except (msgspec.ValidationError, RecursionError):
         raise BadFrame("it is not a JSON object") from None
     except msgspec.MsgspecError:
-        raise BadFrame("it is not JSON") from None
+        raise _unreadable("it is not JSON", frame) from None
     request_id, echo = _read_request_id(fields.get("requestId"))
     envelope = _Envelope(request_id=request_id)
     for name in ("jwt", "controller", "action"):
@@ -295,9 +303,9 @@ def _read_request_id(raw: Raw | None) -> tuple[str | None, Raw | None]:
     if raw is None:
         return None, None
     value = _read_scalar(raw)
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return value, raw
-    if value is None or value is False or value == 0:
+    if not value and not isinstance(value, list | dict):
         return None, None
     raise BadFrame('its attribute "requestId" must be a string', raw)
 
@@ -305,5 +313,5 @@ def _read_request_id(raw: Raw | None) -> tuple[str | None, Raw | None]:
 def _read_scalar(raw: Raw) -> Any:
     try:
         return _any_decoder.decode(raw)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return math.inf

@@ -3,6 +3,7 @@
 Rules of the file: pure; a client that says nothing of itself passes.
 """
 
+import re
 from typing import Any
 
 from msgspec import Raw
@@ -13,6 +14,7 @@ from gateway.protocol.errors import api_error
 __all__ = ["check_sdk"]
 
 _LOWEST_VERSION = {"js": 7, "csharp": 2, "cpp": 2, "java": 3, "android": 5, "go": 3, "php": 4}
+_MAJOR = re.compile(r"[0-9]{1,9}")
 
 
 def check_sdk(volatile: Raw) -> None:
@@ -38,9 +40,7 @@ def _check_name(name: Any) -> None:
         return
     language, _, version = name.partition("@")
     lowest = _LOWEST_VERSION.get(language)
-    if lowest is None or not version[:1].isdecimal():
-        return
     # Only the first character counts in the original, so a version 10 is read as 1; ours reads the whole number.
-    major = int(version.split(".", 1)[0]) if version.split(".", 1)[0].isdecimal() else int(version[0])
-    if major < lowest:
+    major = _MAJOR.match(version)
+    if lowest is not None and major is not None and int(major[0]) < lowest:
         raise api_error("api.process.incompatible_sdk_version", name, f"{language} {lowest} or later")

@@ -19,7 +19,7 @@ from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
 from gateway.security.users import Users, is_anonymous
 from gateway.storage.certain_insert import CertainInsert
 from gateway.storage.mongo import Collection
-from gateway.storage.queries import Schema, koncorde_to_filter, to_filter
+from gateway.storage.queries import Schema, read_query
 
 __all__ = ["API_KEY_MARKS", "ApiKeys", "ApiKeysController", "KeyPolicy", "OwnApiKeysController"]
 
@@ -29,10 +29,10 @@ API_KEY_MARKS = ("_id", "fingerprint")
 _SCHEMA = Schema(
     paths={name: name for name in ("description", "expiresAt", "fingerprint", "ttl", "userId")},
     text=frozenset({"description"}),
+    dates=frozenset({"expiresAt"}),
 )
 _SHOWN = ("description", "expiresAt", "fingerprint", "ttl", "userId")
 _OLDEST_FIRST = (("_kuzzle_info.createdAt", 1), ("_id", 1))
-_LANGUAGES = '"elasticsearch" or "koncorde"'
 
 
 class KeyPolicy(Struct, frozen=True):
@@ -217,7 +217,7 @@ class ApiKeys:
         """
         named = _naming(arguments)
         key = await self._collection.find_one(named)
-        shown = arguments.id or (key["_id"] if key else next(iter(named.values())))
+        (shown,) = named.values()  # what the caller knows already, never the `_id` of somebody else's key
         if key is None:
             raise api_error("services.storage.not_found", shown, "kuzzle", "api-keys")
         if key["userId"] != owner or not await self._collection.delete_one({"_id": key["_id"], "userId": owner}):
@@ -301,14 +301,11 @@ def _present(key: Document) -> Document:
 
 
 def _filter(query: Mapping[str, Any], lang: Any) -> Document:
-    if lang not in (None, "elasticsearch", "koncorde"):
-        raise api_error("api.assert.invalid_argument", "lang", _LANGUAGES)
     if "query" in query:
         if not isinstance(query["query"], Mapping):
             raise api_error("api.assert.invalid_type", "body.query", "object")
         query = query["query"]
-    translate = koncorde_to_filter if lang == "koncorde" else to_filter
-    return translate(query, _SCHEMA)
+    return read_query(query, _SCHEMA, "elasticsearch" if lang is None else lang)
 
 
 def _naming(arguments: DeleteOwnKey | DeleteKey) -> Document:

@@ -27,7 +27,7 @@ class CertainInsert:
     Args:
         collection: where.
         marks: the fields by which a document of ours is told from everybody else's, `_id` included.
-        patience_s: how long an unknown outcome is looked into.
+        patience_s: how long an unknown outcome is looked into; as long as an operation may take if not given.
         pause_s: between two looks.
         hunt_s: how long a document that was taken back is still looked for; a write that was on its way when the
             connection broke may arrive late.
@@ -38,13 +38,13 @@ class CertainInsert:
         collection: Collection,
         marks: Sequence[str],
         *,
-        patience_s: float = 10.0,
+        patience_s: float | None = None,
         pause_s: float = 0.2,
         hunt_s: float = 60.0,
     ) -> None:
         self._collection = collection
         self._marks = tuple(marks)
-        self._patience_s = patience_s
+        self._patience_s = collection.timeout_s if patience_s is None else patience_s
         self._pause_s = pause_s
         self._hunt_s = hunt_s
         self._hunted: list[tuple[Document, float]] = []
@@ -62,8 +62,9 @@ class CertainInsert:
         except Ambiguous:
             await self._settle(document)
         except ApiError as error:
-            if error.id != _DUPLICATE or not await self._is_there(document):
+            if error.id != _DUPLICATE:
                 raise
+            await self._settle(document)  # what stands in the way may be our own, of a write that was sent twice
 
     async def take_back(self, document: Document) -> None:
         """Delete exactly this document, for as long as it takes."""
@@ -93,6 +94,10 @@ class CertainInsert:
         except TimeoutError:
             await self.take_back(document)
             raise api_error("services.storage.not_connected") from None
+        except ApiError as error:
+            if error.id != _DUPLICATE:  # refused by now, but what was sent first may still arrive
+                await self.take_back(document)
+            raise
 
     async def _try_again(self, document: Document) -> bool:
         """Look for the document, send it again if it is absent; False while the database is silent."""

@@ -44,6 +44,8 @@ Transaction = Any
 _log = logging.getLogger("latchgate.storage")
 
 _DUPLICATE_KEY = 11000
+_LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
+_UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
 _STREAM_RETRY_S = 1.0
 _DURABLE = WriteConcern(w="majority", j=True)
 
@@ -89,6 +91,7 @@ class Database:
             )
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise MongoUnreachable(f"mongodb.uri is not usable: {error}") from error
+        self._timeout_s = timeout_ms / 1000
         self._database = self._client.get_database(name, write_concern=_DURABLE, read_concern=ReadConcern("majority"))
 
     async def connect(self) -> str:
@@ -116,7 +119,7 @@ class Database:
 
     def collection(self, name: str) -> "Collection":
         """The collection of that name; each has lanes of its own, so ask once and keep it."""
-        return Collection(self._database[name])
+        return Collection(self._database[name], self._timeout_s)
 
     async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> None:
         """Run `work` so that all its writes happen or none; it may run again after a conflict.
@@ -156,10 +159,15 @@ class Database:
 
 
 class Collection:
-    """One collection; documents are dictionaries with `_id`."""
+    """One collection; documents are dictionaries with `_id`.
 
-    def __init__(self, collection: Any) -> None:
+    Attributes:
+        timeout_s: how long one operation may take, retries included.
+    """
+
+    def __init__(self, collection: Any, timeout_s: float) -> None:
         self._collection = collection
+        self.timeout_s = timeout_s
         self._inserts: GroupCommit[RawBSONDocument] = GroupCommit(self._insert_group)
         self._reads: dict[str, GroupRead[str, Document]] = {}
 
@@ -189,7 +197,10 @@ class Collection:
             ApiError: `services.storage.document_already_exists` and other refusals; nothing was stored.
         """
         with _translated(writing=True):
-            await self._inserts.submit(RawBSONDocument(bson.encode(document)))
+            encoded = bson.encode(document)
+            if len(encoded) > _LARGEST_DOCUMENT_BYTES:  # refused here, or its neighbours in the group go down with it
+                raise DocumentTooLarge("the document is too large")
+            await self._inserts.submit(RawBSONDocument(encoded))
 
     async def insert_one(self, document: Document, transaction: Transaction = None) -> None:
         """Store a document by itself, possibly inside a transaction.
@@ -302,13 +313,15 @@ def _translated(*, writing: bool = False, inside: Transaction = None) -> Iterato
         yield
     except DuplicateKeyError as error:
         raise api_error("services.storage.document_already_exists") from error
-    except (BSONError, DocumentTooLarge, OverflowError, RecursionError) as error:
+    except (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError) as error:
         raise api_error("services.storage.unexpected_bad_request", "it cannot be stored") from error
     except PyMongoError as error:
         if inside is not None:
             raise
         if writing:
             raise Ambiguous from error
+        if isinstance(error, OperationFailure) and error.code in _UNUSABLE_QUERY:
+            raise api_error("services.storage.unexpected_bad_request", "the search cannot be run") from error
         if isinstance(error, OperationFailure) and not error.timeout:
             _log.error("MongoDB refused an operation: code %s", error.code)
             raise api_error("services.storage.unexpected_error", f"MongoDB error {error.code}") from error

@@ -116,9 +116,17 @@ async def _resume(request: Coroutine[Any, Any, bytes], waits_for: Any) -> bytes:
 
 @types.coroutine
 def _continued(request: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any, Any, bytes]:
-    try:
-        yield waits_for
-    except BaseException:
-        request.close()
-        raise
-    return (yield from request.__await__())
+    while True:
+        try:
+            yield waits_for
+        except GeneratorExit:
+            request.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - what it waits for failed, and the request must hear of it
+            try:
+                waits_for = request.throw(error)
+            except StopIteration as done:
+                answer: bytes = done.value
+                return answer
+        else:
+            return (yield from request.__await__())

@@ -7,11 +7,10 @@ library leaves to its user is done here: fragments, UTF-8, time limits, backpres
 
 import asyncio
 import logging
-from collections import deque
 from typing import cast
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidState, PayloadTooBig
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -19,14 +18,14 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from gateway.protocol.codec import PONG, is_ping
-from gateway.protocol.errors import Disconnect
 from gateway.security.first_admin import is_this_machine
+from gateway.transports.flow import Flow
+from gateway.transports.pipeline import Pipeline
 from gateway.transports.traffic import Limits, Traffic
 
 __all__ = ["WebSocketConnection"]
 
-_WRITE_BUFFER_BYTES = 65_536
-"""What may wait in the transport before reading pauses."""
+_END_OF_HEAD = b"\r\n\r\n"
 
 # At DEBUG the library logs whole frames, tokens included; whatever the gateway's level, that must not be.
 _library_log = logging.getLogger("latchgate.websockets")
@@ -50,16 +49,29 @@ class _Protocol(ServerProtocol):
         elif opcode is Opcode.CONT:
             self._fragments += 1
             if self._fragments >= self._max_fragments:
-                raise PayloadTooBig(None, None)
+                self.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+                return
         elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             self._fragments = 0
         super().recv_frame(frame)
+
+    def process_request(self, request: Request) -> tuple[str, str | None, str | None]:
+        """Take any path, but a path: no proxy's absolute form (RFC 9112 §3.2)."""
+        if not request.path.startswith("/"):
+            raise InvalidHandshake("the request target is no path")
+        return super().process_request(request)
 
     def process_subprotocol(self, headers: Headers) -> Subprotocol | None:
         """Echo the first of what the client offers: browsers' SDKs send `null` and insist (frames.md §1)."""
         offered = headers.get_all("Sec-WebSocket-Protocol")
         first = offered[0].split(",", 1)[0].strip() if offered else ""
         return Subprotocol(first) if first else None
+
+    def send_eof(self) -> None:
+        """Say so before hanging up on a request head that cannot be read; the library says nothing."""
+        if self.state is State.CONNECTING and not self.writes:
+            self.writes.append(self.reject(400, "This is no WebSocket handshake.\n").serialize())
+        super().send_eof()
 
 
 class WebSocketConnection(asyncio.Protocol):
@@ -71,20 +83,18 @@ class WebSocketConnection(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
-        "_backlog",
         "_deadline_from",
+        "_flow",
         "_flush_due",
         "_fragments",
-        "_handshake_bytes",
+        "_head",
         "_heard",
-        "_in_flight",
         "_in_read",
         "_is_text",
         "_loop",
-        "_reading",
-        "_stalled_since",
+        "_pipeline",
         "_traffic",
-        "_transport",
+        "_unwritten",
         "_ws",
         "id",
         "is_local",
@@ -96,16 +106,14 @@ class WebSocketConnection(asyncio.Protocol):
         self._traffic = traffic
         self._ws = _Protocol(traffic.limits)
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
+        self._flow: Flow | None = None
         self._fragments: list[bytes] | None = None
         self._is_text = True
-        self._backlog: deque[bytes] = deque()
-        self._in_flight = 0
+        self._pipeline = Pipeline(traffic, self, self._balance_reading)
         self._in_read = False
         self._flush_due = False
-        self._reading = True
-        self._handshake_bytes = 0
-        self._stalled_since: float | None = None
+        self._unwritten = 0
+        self._head = bytearray()
         self._heard = self._deadline_from = self._loop.time()
         self.id = str(self._ws.id)
         self.is_local = False
@@ -114,23 +122,22 @@ class WebSocketConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the handshake is awaited."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        self._flow = Flow(cast("asyncio.Transport", transport), self._traffic.limits)
         self._traffic.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Handle every frame of one read, then write every answer at once."""
-        self._heard = self._loop.time()
         ws = self._ws
         self._in_read = True
-        if ws.state is State.CONNECTING and not self._may_go_on(len(data)):
-            return
-        ws.receive_data(data)
-        for event in ws.events_received():
-            if isinstance(event, Frame):
-                self._receive(event)
-            else:
-                self._shake_hands(cast("Request", event))
+        if ws.state is State.CONNECTING:
+            data = self._receive_head(data)
+        if data:
+            ws.receive_data(data)
+            frames = ws.events_received()
+            if frames:  # the idle time counts from whole frames: dripping bytes keep no connection alive
+                self._heard = self._loop.time()
+            for frame in frames:
+                self._receive(cast("Frame", frame))
         self._in_read = False
         self._flush()
 
@@ -141,20 +148,23 @@ class WebSocketConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """End: what has begun goes on, and its answer goes nowhere."""
         self._ws.receive_eof()
-        self._transport = None
-        self._backlog.clear()
+        self._flow = None
+        self._pipeline.clear()
         self._fragments = None
         self._traffic.connections.discard(self)
 
     def pause_writing(self) -> None:
         """Ask for no more work from a client that does not take what it asked for."""
-        self._stalled_since = self._loop.time()
-        self._balance_reading()
+        if self._flow is not None:
+            self._flow.stall(self._loop.time())
+            self._pipeline.hold()
+            self._balance_reading()
 
     def resume_writing(self) -> None:
-        """Go on reading."""
-        self._stalled_since = None
-        self._balance_reading()
+        """Go on with what the client asked for, and with reading."""
+        if self._flow is not None:
+            self._flow.is_stalled = False
+            self._pipeline.release()
 
     # What the gateway calls.
 
@@ -162,62 +172,83 @@ class WebSocketConnection(asyncio.Protocol):
         """Queue one text message; nothing happens on a connection that is gone or closing."""
         if self._ws.state is State.OPEN:
             self._ws.send_text(message)
-            self._flush_soon()
+            self._unwritten += len(message)
+            if self._unwritten > self._traffic.limits.max_unsent_bytes:
+                self._flush()  # the transport must tell that the client does not take it before there is more
+            else:
+                self._flush_soon()
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame and wait for the client's, for `close_timeout` seconds at most."""
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
             self._begin_closing()
+        elif self._ws.state is State.CONNECTING:
+            self.abort()
 
     def abort(self) -> None:
         """Drop the connection without a close frame."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._flow is not None:
+            self._flow.abort()
 
     def check_time(self, now: float) -> None:
         """Enforce the time limits; `now` is the loop's clock in seconds."""
-        limits = self._traffic.limits
-        state = self._ws.state
-        if state is State.CONNECTING:
-            if now - self._deadline_from > limits.handshake_timeout:
-                self.abort()
-        elif state is not State.OPEN:
-            if now - self._deadline_from > limits.close_timeout:
-                self.abort()
-        elif self._stalled_since is not None:
-            if now - self._stalled_since > limits.stall_timeout:
+        limits, state, flow = self._traffic.limits, self._ws.state, self._flow
+        if flow is None:
+            return
+        if state is not State.OPEN:
+            patience = limits.handshake_timeout if state is State.CONNECTING else limits.close_timeout
+            if now - self._deadline_from > patience:
+                flow.abort()
+        elif flow.is_stalled:
+            if flow.is_stuck(now):
                 self._fail(CloseCode.INTERNAL_ERROR, "stalled")
         elif self._fragments is not None and now - self._deadline_from > limits.idle_timeout:
             self._fail(CloseCode.POLICY_VIOLATION, "message not finished in time")
-        elif self._reading and now - self._heard > limits.idle_timeout:
-            self.abort()
+        elif flow.is_reading and now - self._heard > limits.idle_timeout:
+            flow.abort()
 
     # The handshake.
 
-    def _may_go_on(self, received: int) -> bool:
-        self._handshake_bytes += received
-        if self._handshake_bytes <= self._traffic.limits.max_handshake_bytes:
-            return True
-        self._ws.send_response(self._ws.reject(431, "The request head is too long.\n"))
-        self._in_read = False
-        self._flush()
-        return False
+    def _receive_head(self, data: bytes) -> bytes:
+        """Take the request head and answer it; return what came behind it, which must not be parsed before that."""
+        ws, head = self._ws, self._head
+        if ws.eof_sent:  # refused, and the client goes on sending
+            return b""
+        known = len(head)
+        head += data
+        end = head.find(_END_OF_HEAD, max(0, known - len(_END_OF_HEAD) + 1))
+        length = len(head) if end < 0 else end + len(_END_OF_HEAD)
+        if length > self._traffic.limits.max_handshake_bytes:
+            ws.send_response(ws.reject(431, "The request head is too long.\n"))
+        elif end >= 0 and not head.startswith(b"GET "):  # the library hangs up on a body before it looks at the method
+            response = ws.reject(405, "Only WebSocket is spoken here.\n")
+            response.headers["Allow"] = "GET"
+            ws.send_response(response)
+        else:
+            ws.receive_data(data[: length - known])
+            for request in ws.events_received():
+                self._shake_hands(cast("Request", request))
+        if ws.state is not State.OPEN:
+            return b""
+        head.clear()
+        return data[length - known :]
 
     def _shake_hands(self, request: Request) -> None:
-        response = self._ws.accept(request)
-        self._ws.send_response(response)
-        self._deadline_from = self._heard
-        if self._ws.state is State.OPEN and self._transport is not None:
-            peer = self._transport.get_extra_info("peername")
-            address = peer[0] if isinstance(peer, tuple) else ""
-            self.is_local = is_this_machine(address, request.headers.raw_items())
+        self._ws.send_response(self._ws.accept(request))
+        self._heard = self._loop.time()
+        if self._flow is not None:
+            self.is_local = is_this_machine(self._flow.peer, request.headers.raw_items())
 
     # Messages.
 
     def _receive(self, frame: Frame) -> None:
-        opcode = frame.opcode
-        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+        opcode, ws = frame.opcode, self._ws
+        if opcode is Opcode.CLOSE:
+            self._begin_closing()
+        elif ws.state is not State.OPEN and not ws.close_rcvd_then_sent:
+            return  # it is we who have ended the connection
+        elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             self._is_text = opcode is Opcode.TEXT
             if frame.fin:
                 self._deliver(bytes(frame.data))
@@ -229,61 +260,29 @@ class WebSocketConnection(asyncio.Protocol):
             if frame.fin:
                 message, self._fragments = b"".join(self._fragments), None
                 self._deliver(message)
-        elif opcode is Opcode.CLOSE:
-            self._begin_closing()
 
     def _deliver(self, message: bytes) -> None:
-        """Take one whole message: check its text, answer a ping, start a request or let it wait its turn."""
+        """Take one whole message: check its text, answer a ping, hand on a request."""
         if self._is_text and not message.isascii() and not _is_utf8(message):
             self._fail(CloseCode.INVALID_DATA, "invalid UTF-8")
         elif not message:
             return
         elif is_ping(message):
             self.send(PONG)
-        elif self._backlog or self._in_flight >= self._traffic.limits.max_in_flight:
-            self._backlog.append(message)
-            self._balance_reading()
         else:
-            self._start(message)
-
-    def _start(self, message: bytes) -> None:
-        try:
-            answer = self._traffic.run(message, self, self._finished)
-        except Disconnect as end:
-            self.close(end.code, end.reason)
-            return
-        if answer is not None:
-            self.send(answer)
-        else:
-            self._in_flight += 1
-
-    def _finished(self, task: asyncio.Task[bytes]) -> None:
-        self._in_flight -= 1
-        if not task.cancelled():
-            error = task.exception()
-            if error is None:
-                self.send(task.result())
-            elif isinstance(error, Disconnect):
-                self.close(error.code, error.reason)
-        while self._backlog and self._in_flight < self._traffic.limits.max_in_flight:
-            self._start(self._backlog.popleft())
-        self._balance_reading()
+            self._pipeline.take(message)
 
     # Flow.
 
     def _balance_reading(self) -> None:
-        """Read while there is room: for requests, and in the client's own buffer."""
-        if self._transport is None or self._transport.is_closing():
+        """Read while there is room: for requests, and in what waits for the client."""
+        flow = self._flow
+        if flow is None:
             return
-        wanted = not self._backlog and self._stalled_since is None
-        if self._ws.state is not State.OPEN:
-            wanted = True  # the client's close frame must be seen
-        if wanted and not self._reading:
-            self._heard = self._loop.time()
-            self._transport.resume_reading()
-        elif self._reading and not wanted:
-            self._transport.pause_reading()
-        self._reading = wanted
+        wanted = not self._pipeline.is_full and not flow.is_stalled
+        if wanted and not flow.is_reading:
+            self._heard = self._loop.time()  # the client could not be heard
+        flow.read(wanted=wanted or self._ws.state is not State.OPEN)  # the client's close frame must be seen
 
     def _flush_soon(self) -> None:
         """Write at the end of this read or of this turn of the loop, together with what else there is."""
@@ -293,36 +292,33 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_due = False
-        data = self._ws.data_to_send()
-        transport = self._transport
-        if not data or transport is None or transport.is_closing():
+        self._unwritten = 0
+        data, flow = self._ws.data_to_send(), self._flow
+        if not data or flow is None or flow.is_over:
             return
-        transport.write(data[0] if len(data) == 1 else b"".join(data))
-        if data[-1] == b"":
-            self._end_output(transport)
-        elif transport.get_write_buffer_size() > self._traffic.limits.max_unsent_bytes:
-            self._fail(CloseCode.INTERNAL_ERROR, "too slow")
-
-    def _end_output(self, transport: asyncio.Transport) -> None:
-        """The library has said its last: half-close, and let the time limit see to a client that does not follow."""
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            transport.close()
+        is_last = data[-1] == b""  # the library's sign for it
+        # What already waits is looked at, not what is added: one large answer is no sign of a slow client.
+        if not is_last and flow.is_overfull:
+            if self._ws.state is State.OPEN:
+                self._fail(CloseCode.INTERNAL_ERROR, "too slow")
+            return
+        flow.write(data[0] if len(data) == 1 else b"".join(data), is_last=is_last)
+        if is_last:
+            self._forget_input()
 
     def _fail(self, code: CloseCode, reason: str) -> None:
-        try:
-            self._ws.fail(code, reason)
-        except InvalidState:
-            self.abort()
+        self._ws.fail(code, reason)
         self._begin_closing()
 
     def _begin_closing(self) -> None:
-        self._deadline_from = self._loop.time()
-        self._fragments = None
-        self._backlog.clear()
+        self._forget_input()
         self._balance_reading()
         self._flush_soon()
+
+    def _forget_input(self) -> None:
+        self._deadline_from = self._loop.time()
+        self._fragments = None
+        self._pipeline.clear()
 
 
 def _is_utf8(message: bytes) -> bool:

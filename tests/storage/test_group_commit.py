@@ -1,0 +1,281 @@
+"""Sharing round trips: who is grouped with whom, who hears of which error, and that nobody sees what is out of date."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from gateway.storage.group_commit import GroupCommit, GroupRead
+
+
+class Store:
+    """What the groups are written to and read from; it answers call by call, when the test lets it.
+
+    Attributes:
+        calls: the items or keys of each call, in order.
+        values: what is read.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[list[Any]] = []
+        self.values: dict[Any, Any] = {}
+        self._answers: asyncio.Queue[Any] = asyncio.Queue()
+
+    def answer(self, outcome: Any = None) -> None:
+        """End a call: with an outcome, or with an exception that befalls it as a whole."""
+        self._answers.put_nowait(outcome)
+
+    async def write(self, items: list[Any]) -> list[Exception | None]:
+        """Store nothing."""
+        return await self._called(items) or [None] * len(items)
+
+    async def read(self, keys: list[Any]) -> dict[Any, Any]:
+        """Find what is there as the call begins."""
+        found = {key: self.values[key] for key in keys if key in self.values}
+        await self._called(keys)
+        return found
+
+    async def _called(self, items: list[Any]) -> Any:
+        self.calls.append(items)
+        outcome = await self._answers.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def begin(*work: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+    """Start callers."""
+    return [asyncio.create_task(one) for one in work]
+
+
+async def turns(number: int = 5) -> None:
+    """Let the event loop go round some times."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def outcomes(tasks: list[asyncio.Task[Any]]) -> list[Any]:
+    """What became of the callers."""
+    async with asyncio.timeout(5):
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_lone_item_is_written_at_once() -> None:
+    """No timer: the write begins in the next turn of the event loop."""
+    store = Store()
+    lane = GroupCommit(store.write)
+
+    tasks = begin(lane.submit("a"))
+    await turns(2)
+    assert [["a"]] == store.calls
+    store.answer()
+
+    assert [None] == await outcomes(tasks)
+
+
+async def test_items_of_one_turn_share_a_write() -> None:
+    """What the present turn of the event loop brings goes together, in order."""
+    store = Store()
+    lane = GroupCommit(store.write)
+
+    tasks = begin(*(lane.submit(number) for number in range(10)))
+    await turns()
+    store.answer()
+
+    assert [None] * 10 == await outcomes(tasks)
+    assert [list(range(10))] == store.calls
+
+
+async def test_items_gather_while_a_write_is_under_way() -> None:
+    """They all go with the next one; no caller returns before its own write has ended."""
+    store = Store()
+    lane = GroupCommit(store.write)
+    first = begin(lane.submit("a"))
+    await turns()
+
+    others = begin(lane.submit("b"))
+    await turns()
+    others += begin(lane.submit("c"))
+    await turns()
+    assert [["a"]] == store.calls
+    store.answer()
+    await turns()
+
+    assert [["a"], ["b", "c"]] == store.calls
+    assert (True, False, False) == (first[0].done(), others[0].done(), others[1].done())
+    store.answer()
+    assert [None, None] == await outcomes(others)
+
+
+async def test_an_error_of_one_item_reaches_its_caller_alone() -> None:
+    """The neighbours' items are written, and their callers know nothing of it."""
+    store = Store()
+    lane = GroupCommit(store.write)
+    refusal = KeyError("b")
+
+    tasks = begin(*(lane.submit(name) for name in "abc"))
+    store.answer([None, refusal, None])
+
+    assert [None, refusal, None] == await outcomes(tasks)
+
+
+async def test_an_error_of_the_group_reaches_all_of_it_and_nobody_else() -> None:
+    """Those who came later are written as if nothing had happened."""
+    store = Store()
+    lane = GroupCommit(store.write)
+    failure = ConnectionError()
+    group = begin(lane.submit("a"), lane.submit("b"))
+    await turns()
+    later = begin(lane.submit("c"))
+    await turns()
+
+    store.answer(failure)
+    store.answer()
+
+    assert [failure, failure] == await outcomes(group)
+    assert [None] == await outcomes(later)
+    assert [["a", "b"], ["c"]] == store.calls
+
+
+@pytest.mark.parametrize("when", ["waiting", "under way"])
+async def test_a_cancelled_caller_does_not_take_its_item_back(when: str) -> None:
+    """Its item is written all the same, and its neighbours hear of their own."""
+    store = Store()
+    lane = GroupCommit(store.write)
+    before = begin(lane.submit("before"))
+    await turns()
+    group = begin(lane.submit("a"), lane.submit("b"), lane.submit("c"))
+    await turns()
+    if when == "under way":
+        store.answer()
+        await turns()
+
+    group[1].cancel()
+    await turns()
+    if when == "waiting":
+        store.answer()
+    store.answer([None, KeyError("nobody listens"), None])
+
+    first, cancelled, last = await outcomes(group)
+    assert [["before"], ["a", "b", "c"]] == store.calls
+    assert (None, None) == (first, last)
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert [None] == await outcomes(before)
+
+
+async def test_a_group_has_a_largest_size() -> None:
+    """What is too much for one write goes with the next, in order."""
+    store = Store()
+    lane = GroupCommit(store.write, most=4)
+
+    tasks = begin(*(lane.submit(number) for number in range(10)))
+    for _ in range(3):
+        store.answer()
+
+    assert [None] * 10 == await outcomes(tasks)
+    assert [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]] == store.calls
+
+
+async def test_an_idle_lane_leaves_no_task() -> None:
+    """And it works again afterwards, after a failure too."""
+    store = Store()
+    lane = GroupCommit(store.write)
+    tasks = asyncio.all_tasks()
+
+    for outcome in (None, ConnectionError(), None):
+        store.answer(outcome)
+        assert [outcome] == await outcomes(begin(lane.submit("a")))
+        await turns()
+        assert tasks == asyncio.all_tasks()
+
+
+async def test_equal_keys_of_one_group_are_asked_for_once() -> None:
+    """All callers get the value; a key without one gives None."""
+    store = Store()
+    store.values = {"a": 1, "b": 2}
+    lane = GroupRead(store.read)
+
+    tasks = begin(*(lane.get(key) for key in "abacab"))
+    store.answer()
+
+    assert [1, 2, 1, None, 1, 2] == await outcomes(tasks)
+    assert [["a", "b", "c"]] == store.calls
+
+
+async def test_a_read_never_answers_who_asked_after_it_began() -> None:
+    """Whoever asks after a write was acknowledged sees it, even where a read of the same key is under way."""
+    store = Store()
+    store.values = {"a": "old"}
+    lane = GroupRead(store.read)
+    before = begin(lane.get("a"))
+    await turns()
+    assert [["a"]] == store.calls
+
+    store.values = {"a": "new"}  # acknowledged while the read is under way
+    after = begin(lane.get("a"), lane.get("a"))
+    await turns()
+    store.answer()
+    await turns()
+    assert [False, False] == [task.done() for task in after]
+    store.answer()
+
+    assert ["old"] == await outcomes(before)
+    assert ["new", "new"] == await outcomes(after)
+    assert [["a"], ["a"]] == store.calls
+
+
+async def test_a_cancelled_reader_takes_nobody_with_it() -> None:
+    """Neither those who wait for the same key nor those of the same group."""
+    store = Store()
+    store.values = {"a": 1, "b": 2}
+    lane = GroupRead(store.read)
+    tasks = begin(lane.get("a"), lane.get("a"), lane.get("b"))
+    await turns()
+
+    tasks[0].cancel()
+    await turns()
+    store.answer()
+
+    cancelled, *others = await outcomes(tasks)
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert [1, 2] == others
+
+
+async def test_a_failed_read_reaches_its_group_and_nobody_else() -> None:
+    """A later group reads anew; if all readers are gone nobody complains of an error that nobody saw."""
+    store = Store()
+    store.values = {"a": 1}
+    lane = GroupRead(store.read)
+    failure = ConnectionError()
+    group = begin(lane.get("a"), lane.get("a"), lane.get("b"))
+    await turns()
+    later = begin(lane.get("a"))
+    await turns()
+
+    store.answer(failure)
+    store.answer()
+    assert [failure] * 3 == await outcomes(group)
+    assert [1] == await outcomes(later)
+
+    (gone,) = begin(lane.get("a"))
+    await turns()
+    gone.cancel()
+    await turns()
+    store.answer(failure)
+    await turns()
+    assert lane._worker is None
+
+
+async def test_a_group_of_keys_has_a_largest_size() -> None:
+    """What is too much for one read goes with the next, in order."""
+    store = Store()
+    store.values = {number: number for number in range(10)}
+    lane = GroupRead(store.read, most=4)
+
+    tasks = begin(*(lane.get(number) for number in range(10)))
+    for _ in range(3):
+        store.answer()
+
+    assert list(range(10)) == await outcomes(tasks)
+    assert [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]] == store.calls

@@ -1,0 +1,170 @@
+"""The three rules of the house, and its habits, held against every module of the gateway."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import (
+    Module,
+    find_circles,
+    find_hidden_imports,
+    find_impurities,
+    find_long_files,
+    find_long_functions,
+    find_strange_libraries,
+    find_undocumented,
+    find_upward_imports,
+    read_package,
+)
+
+FLOORS = {
+    "protocol": 0,
+    "logs": 1,  # writes its lines with the codec
+    "storage": 1,
+    "config": 1,
+    "actions": 2,
+    "security": 3,
+    # One step above its neighbour: `server:adminExists` asks the keeper of the users.
+    "system": 4,
+    "routing": 5,
+    "middleware": 5,
+    "dispatch": 5,
+    "transports": 6,
+    "server": 7,
+    "cli": 8,
+    "demo": 8,
+    # The face looks at what it shows; nobody inside looks at the face.
+    "__init__": 9,
+    "__main__": 9,
+}
+"""Package or file → floor; an import goes down, or stays inside a package."""
+
+HOMES: dict[str, tuple[str, ...]] = {
+    "websockets": ("gateway/transports/websocket.py", "gateway/demo.py"),
+    "httptools": ("gateway/transports/http.py",),
+    "motor": ("gateway/storage/mongo.py",),
+    "pymongo": ("gateway/storage/mongo.py",),
+    "bson": ("gateway/storage/mongo.py",),
+    "jwt": ("gateway/security/tokens.py",),
+    "argon2": ("gateway/security/passwords.py",),
+    "uvloop": ("gateway/cli.py",),
+    "msgspec": (),
+    "msgspec.json": ("gateway/protocol/codec.py",),
+    # Frames are the codec's; what mongod writes about itself is no frame.
+    "json": ("gateway/protocol/codec.py", "gateway/storage/mongod_binary.py"),
+    "gateway": (),
+}
+"""Library → the files that may know it, none for all."""
+
+MIDDLE = (
+    "gateway.protocol",
+    "gateway.actions",
+    "gateway.routing",
+    "gateway.dispatch",
+    "gateway.middleware",
+    "gateway.storage.queries",
+    "gateway.security.rights",
+    "gateway.security.lifetimes",
+    "gateway.security.tokens",
+    "gateway.security.records",
+    "gateway.security.names",
+)
+"""What reads no clock, no environment and no randomness, and knows no loop and no driver."""
+
+PURE: dict[str, tuple[str, ...]] = {
+    "base64": (),
+    "collections": (),
+    "collections.abc": (),
+    "datetime": (),
+    "fnmatch": ("fnmatchcase",),  # the others ask the operating system about letter case
+    "functools": (),
+    "hashlib": (),
+    "hmac": (),
+    "inspect": (),
+    "itertools": (),
+    "jwt": (),
+    "math": (),
+    "msgspec": (),
+    "operator": (),
+    "random": ("Random",),  # as the type of what is handed in
+    "re": (),
+    "typing": (),
+    "unicodedata": (),
+    "weakref": (),
+}
+"""What the middle may import: names that compute, and nothing that looks at the world."""
+
+FUNCTION_HABIT, FUNCTION_CAP = 40, 60
+FILE_CAP = 320
+
+
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    """Every module of the gateway."""
+    return read_package(Path(__file__).parents[1] / "gateway")
+
+
+def expect_none(faults: Iterable[str]) -> None:
+    """Show every fault with its file and line."""
+    found = list(faults)
+    assert not found, "\n".join(["", *found])
+
+
+def test_the_house_is_read_whole(modules: list[Module]) -> None:
+    """The rules below look at something."""
+    names = {each.name for each in modules}
+
+    assert {"gateway", "gateway.__main__", "gateway.protocol.codec", "gateway.storage.queries"} <= names
+    assert len(names) > 40
+
+
+def test_imports_go_down_or_stay_inside_a_package(modules: list[Module]) -> None:
+    """Floors: no arrow upward, and none to a neighbour on the same floor."""
+    expect_none(find_upward_imports(modules, FLOORS))
+
+
+def test_no_import_hides(modules: list[Module]) -> None:
+    """Not inside a function, not behind `TYPE_CHECKING`, not by a string."""
+    expect_none(find_hidden_imports(modules))
+
+
+def test_no_modules_import_each_other(modules: list[Module]) -> None:
+    """Inside a package, where floors say nothing, neither."""
+    expect_none(find_circles(modules))
+
+
+def test_a_library_is_known_to_one_file(modules: list[Module]) -> None:
+    """A library can be replaced in one place; a new one is a decision, written down above."""
+    expect_none(find_strange_libraries(modules, HOMES))
+
+
+def test_the_middle_is_pure(modules: list[Module]) -> None:
+    """A whole frame can be driven without a loop, at any time that a test likes."""
+    expect_none(find_impurities(modules, MIDDLE, PURE))
+
+
+def test_every_part_of_the_middle_exists(modules: list[Module]) -> None:
+    """A part that was renamed would otherwise be pure for want of code."""
+    names = {each.name for each in modules}
+
+    assert names >= set(MIDDLE)
+
+
+def test_every_module_says_what_it_is_and_what_it_offers(modules: list[Module]) -> None:
+    """A docstring and `__all__`."""
+    expect_none(find_undocumented(modules))
+
+
+def test_a_function_can_be_read_at_a_glance(modules: list[Module]) -> None:
+    """None beyond the cap; what strains the habit is printed."""
+    for fault in find_long_functions(modules, FUNCTION_HABIT):
+        print(fault)
+
+    expect_none(find_long_functions(modules, FUNCTION_CAP))
+
+
+def test_a_file_can_be_read_in_one_sitting(modules: list[Module]) -> None:
+    """The composition root may be longer, and so may the one file in which a whole library is tamed."""
+    exceptions = ("gateway/server.py", "gateway/storage/mongo.py", "gateway/transports/websocket.py")
+    expect_none(find_long_files(modules, FILE_CAP, exceptions=exceptions))
