@@ -82,7 +82,7 @@ def imports_of(module: Module, known: Iterable[str] = ()) -> Iterator[Import]:
                 yield Import(node.lineno, inner if inner in names else base)
 
 
-def find_upward_imports(modules: Sequence[Module], floors: Mapping[str, int]) -> Iterator[str]:
+def find_upward_imports(modules: Sequence[Module], floors: Mapping[str, float]) -> Iterator[str]:
     """Imports of a floor that is not below, from outside the own package; and modules without a floor."""
     known = {module.name: module for module in modules}
     for module in modules:
@@ -96,7 +96,7 @@ def find_upward_imports(modules: Sequence[Module], floors: Mapping[str, int]) ->
                 yield f"{module.path}:{line}: {module.area} may not import {target}, which is not below it"
 
 
-def _may_import(module: Module, target: Module | None, floors: Mapping[str, int]) -> bool:
+def _may_import(module: Module, target: Module | None, floors: Mapping[str, float]) -> bool:
     if target is None:
         return False
     return target.area == module.area or floors.get(target.area, sys.maxsize) < floors[module.area]

@@ -15,7 +15,7 @@ import jwt
 from msgspec import Struct
 
 from gateway.protocol.codec import encode
-from gateway.protocol.errors import api_error
+from gateway.protocol.errors import ApiError, api_error
 from gateway.security.lifetimes import NEVER
 
 __all__ = ["API_KEY_PREFIX", "LOGIN_PREFIX", "Claims", "Signer", "WeakSecretError", "fingerprint"]
@@ -39,7 +39,7 @@ _UNSAFE = re.compile("[>?~\x7f-\U0010ffff]")
 
 
 class WeakSecretError(Exception):
-    """The secret is too short to sign with; the text is for the operator."""
+    """The secret cannot be signed with; the text is for the operator."""
 
 
 class Claims(Struct, frozen=True):
@@ -74,7 +74,7 @@ class Signer:
         secret: at least 32 bytes.
 
     Raises:
-        WeakSecretError: the secret is too short.
+        WeakSecretError: the secret is too short, or looks like a public key.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -82,6 +82,7 @@ class Signer:
             raise WeakSecretError(f"the token secret has {len(secret)} bytes; it needs at least {MIN_SECRET_BYTES}")
         self._secret = secret
         self._hash = hmac.new(secret, f"{_HEADER}.".encode(), hashlib.sha256)
+        self._check_usable()
 
     def mint(self, prefix: str, kuid: str, *, now: int, expires_at: int, jti: str) -> str:
         """Make a token.
@@ -121,6 +122,13 @@ class Signer:
         if not isinstance(kuid, str) or not kuid:
             raise api_error("security.token.invalid")
         return Claims(kuid, is_api_key)
+
+    def _check_usable(self) -> None:
+        """Refuse now what PyJWT would refuse with every token: a secret that reads like a public key."""
+        try:
+            self.verify(self.mint("", "probe", now=0, expires_at=NEVER, jti=""))
+        except ApiError:
+            raise WeakSecretError("the token secret looks like a public key; take random bytes") from None
 
     def _payload(self, bare: str) -> dict[str, Any]:
         try:

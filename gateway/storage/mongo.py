@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import bson
+import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -124,10 +125,12 @@ class Database:
     async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> None:
         """Run `work` so that all its writes happen or none; it may run again after a conflict.
 
+        All of it together may take as long as one operation; the driver's own bound is two minutes.
+
         Raises:
             ApiError: what `work` raised, or that the database cannot be reached.
         """
-        with _translated():
+        with _translated(), pymongo.timeout(self._timeout_s):
             async with await self._client.start_session() as session:
                 await session.with_transaction(work, write_concern=_DURABLE)
 

@@ -206,6 +206,9 @@ def test_any_other_text_is_refused(text: str) -> None:
 class Watched(Signer):
     """A signer that tells when it begins to hash."""
 
+    def _check_usable(self) -> None:
+        """Not at the start."""
+
     def _payload(self, bare: str) -> dict[str, Any]:
         raise AssertionError(f"{len(bare)} characters were looked at")
 

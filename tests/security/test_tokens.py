@@ -272,3 +272,13 @@ def test_j13_a_long_token_is_refused_before_any_computation(
 
     assert INVALID == refusal(signer, token)
     assert [] == computed
+
+
+PEM = "-----BEGIN PUBLIC KEY-----\n" + "A" * 64 + "\n-----END PUBLIC KEY-----"
+
+
+@pytest.mark.parametrize("secret", [PEM, "ssh-rsa " + "A" * 64], ids=["pem", "ssh"])
+def test_a_secret_that_looks_like_a_public_key_is_refused(secret: str) -> None:
+    """PyJWT would refuse every token signed with it; better no start than that."""
+    with pytest.raises(WeakSecretError):
+        Signer(secret.encode())
