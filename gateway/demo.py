@@ -13,6 +13,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import MsgspecError, Raw
@@ -76,11 +77,19 @@ def _demonstrate(arguments: argparse.Namespace) -> None:
     _say("Done: nothing of it is left on the gateway.")
 
 
+def _latchgate() -> str:
+    """The command as it can be typed here: the one beside this Python, which need not be on the path."""
+    beside = Path(sys.executable).with_name("latchgate")
+    if not beside.exists():
+        return "latchgate"
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
+
+
 def _check_administrator(stranger: "_Client", username: str) -> None:
     answer = stranger.exchange({"controller": "server", "action": "adminExists"})
     # With restricted rights a stranger may ask this only while there is no administrator.
     if answer["status"] != _UNAUTHORIZED and not _result(answer)["exists"]:
-        command = f"latchgate admin create --username {shlex.quote(username)}"
+        command = shlex.join([_latchgate(), "admin", "create", "--username", username])
         raise _Halt(f"there is no administrator yet. Make one, then come back:\n    {command}")
 
 

@@ -75,8 +75,9 @@ Kubernetes sets variables for every service of a namespace, so also for one whos
 are ignored: `{PREFIX}SERVICE_HOST`, `{PREFIX}SERVICE_PORT`, `{PREFIX}SERVICE_PORT_<NAME>`,
 `{PREFIX}PORT_<number>_TCP` (or `UDP`, `SCTP`) and what continues it, `{PREFIX}PORT` where the value begins with
 `tcp://`, `udp://` or `sctp://`, and the same names with further words after `{PREFIX}`. A service called
-`latchgate-server` still collides with `{variable("server.port")}`: turn `enableServiceLinks` off in the pod. Any other
-variable that begins with `{PREFIX}` must be one of those below.
+`latchgate-server` still collides with `{variable("server.port")}`: turn `enableServiceLinks` off in the pod.
+`{PREFIX}DEMO_PASSWORD` is read by `make demo`. Any other variable that begins with `{PREFIX}` must be one of those
+below.
 """
 
 
