@@ -1,5 +1,6 @@
 """What tests share: one mongod per session, one database per test, a gateway over it, and clients."""
 
+import functools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -8,8 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from argon2 import PasswordHasher
 
 from gateway import Config, Gateway
+from gateway.security import passwords
 from gateway.storage.mongo import Database
 from tests.client import ADMIN, Client, connected
 from tests.mongod import start_mongod, stop_mongod
@@ -25,6 +28,15 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process, uri = start_mongod(data_dir)
     yield uri
     stop_mongod(process)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Argon2 at its least cost, for speed; what passwords really cost is the matter of `security/test_passwords.py`."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(passwords, "PasswordHasher", cheap)
+        yield
 
 
 @pytest.fixture

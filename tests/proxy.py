@@ -10,13 +10,16 @@ import struct
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import bson
 
 __all__ = ["Proxy", "proxied"]
 
 _HEADER = struct.Struct("<iiii")  # length, id, the id it answers, kind
 _OP_MSG = 2013
-_NAME_AT = _HEADER.size + 4 + 1 + 4 + 1  # flags, kind of section, length of the document, type of its first element
+_DOCUMENT_AT = _HEADER.size + 4 + 1  # behind the flags and the kind of the first section, which is always the command
 
 
 class Proxy:
@@ -24,6 +27,7 @@ class Proxy:
 
     Attributes:
         commands: how often each command has come from the driver.
+        latest: command → its latest document, without the documents that it carries.
         delay_s: how long each of the driver's messages is held up.
         lost: how many answers have been lost.
     """
@@ -39,6 +43,7 @@ class Proxy:
         self._losing: set[int] = set()
         self._then_silent = False
         self.commands: Counter[str] = Counter()
+        self.latest: dict[str, dict[str, Any]] = {}
         self.delay_s = 0.0
         self.lost = 0
         self.uri = ""
@@ -113,8 +118,10 @@ class Proxy:
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 await self._is_open.wait()
-                name = _command(message)
+                command = _command(message)
+                name = next(iter(command))
                 self.commands[name] += 1
+                self.latest[name] = command
                 if self._to_lose[name] > 0:
                     self._to_lose[name] -= 1
                     self._losing.add(_HEADER.unpack_from(message)[1])
@@ -154,10 +161,11 @@ async def _read_message(reader: asyncio.StreamReader) -> bytes:
     return header + await reader.readexactly(_HEADER.unpack(header)[0] - _HEADER.size)
 
 
-def _command(message: bytes) -> str:
+def _command(message: bytes) -> dict[str, Any]:
     if _HEADER.unpack_from(message)[3] != _OP_MSG:
-        return "hello"  # the first greeting of a connection is an older kind of message
-    return message[_NAME_AT : message.index(b"\0", _NAME_AT)].decode()
+        return {"hello": 1}  # the first greeting of a connection is an older kind of message
+    length = int.from_bytes(message[_DOCUMENT_AT : _DOCUMENT_AT + 4], "little")
+    return bson.decode(message[_DOCUMENT_AT : _DOCUMENT_AT + length])
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

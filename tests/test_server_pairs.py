@@ -23,6 +23,15 @@ async def pair(start_gateway: StartGateway, connect: Connect) -> tuple[Client, C
     return admin, other
 
 
+async def test_gateways_may_start_on_an_empty_database_at_once(start_gateway: StartGateway, connect: Connect) -> None:
+    """Indexes, first rights and the secret are made once; neither start fails for the other's sake."""
+    gateways = await asyncio.gather(*(start_gateway() for _ in range(3)))
+
+    for gateway in gateways:
+        rights = await (await connect(gateway)).succeed("auth:getMyRights")
+        assert "login" in [hit["action"] for hit in rights["hits"]]
+
+
 async def test_token_of_one_gateway_is_accepted_by_the_other(pair: tuple[Client, Client]) -> None:
     """They share the secret that the first has made; a logout or a revocation holds for both."""
     admin, other = pair

@@ -6,9 +6,8 @@ under way the next items gather. So a lone request never waits, and a busy lane 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from contextvars import Context
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
 
 __all__ = ["GroupCommit", "GroupRead"]
 
@@ -41,7 +40,7 @@ class GroupCommit(Generic[Item]):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._worker is None:
-            self._worker = _employ(self._work())
+            self._worker = asyncio.create_task(self._work())
         await done
 
     async def _work(self) -> None:
@@ -94,7 +93,7 @@ class GroupRead(Generic[Key, Value]):
         if found is None:
             found = self._waiting[key] = asyncio.get_running_loop().create_future()
             if self._worker is None:
-                self._worker = _employ(self._work())
+                self._worker = asyncio.create_task(self._work())
         # A caller that is cancelled must not cancel the others that wait for the same key.
         return await asyncio.shield(found)
 
@@ -116,8 +115,3 @@ class GroupRead(Generic[Key, Value]):
             return
         for key, found in group.items():
             found.set_result(values.get(key))
-
-
-def _employ(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Start a worker in a context of its own: it serves everybody, and no deadline of whoever came first is its own."""
-    return asyncio.create_task(work, context=Context())

@@ -10,12 +10,12 @@ import contextlib
 import functools
 import logging
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import bson
-import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -47,6 +47,7 @@ _log = logging.getLogger("latchgate.storage")
 _DUPLICATE_KEY = 11000
 _LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
 _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
+_STREAM_PATIENCE_S = 1.0
 _STREAM_RETRY_S = 1.0
 _DURABLE = WriteConcern(w="majority", j=True)
 
@@ -125,24 +126,28 @@ class Database:
     async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> None:
         """Run `work` so that all its writes happen or none; it may run again after a conflict.
 
-        All of it together may take as long as one operation; the driver's own bound is two minutes.
+        It is not begun again once it has taken as long as one operation may; the driver would go on for two minutes.
 
         Raises:
             ApiError: what `work` raised, or that the database cannot be reached.
         """
-        with _translated(), pymongo.timeout(self._timeout_s):
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        with _translated():
             async with await self._client.start_session() as session:
-                await session.with_transaction(work, write_concern=_DURABLE)
+                while not await _runs_through(session, work):
+                    if asyncio.get_running_loop().time() > deadline:
+                        raise api_error("services.storage.not_connected")
 
     async def watch(self, names: Sequence[str], changed: Callable[[], Awaitable[None]]) -> None:
         """Call `changed` after every write to one of the collections, by any process; never returns.
 
         While the stream is broken `changed` is called once a second: what it re-reads is never older than that.
         """
+        patience_ms = round(min(_STREAM_PATIENCE_S, self._timeout_s / 2) * 1000)
         stages: list[Document] = [{"$match": {"ns.coll": {"$in": list(names)}}}, {"$project": {"_id": 1}}]
         while True:
             try:
-                async with self._database.watch(stages, max_await_time_ms=1000) as stream:
+                async with self._database.watch(stages, max_await_time_ms=patience_ms) as stream:
                     await changed()  # what happened before the stream began
                     async for _ in stream:
                         await changed()
@@ -153,8 +158,11 @@ class Database:
                 await asyncio.sleep(_STREAM_RETRY_S)
 
     def close(self) -> None:
-        """Drop every connection."""
-        self._client.close()
+        """Drop every connection.
+
+        The driver takes leave of the server before, without any bound: in a thread that nobody waits for.
+        """
+        threading.Thread(target=self._client.close, daemon=True).start()
 
     async def drop(self) -> None:
         """Delete the whole database (tests)."""
@@ -297,6 +305,18 @@ async def run_admin_command(socket_path: str, command: Mapping[str, Any]) -> dic
         raise CommandError(str(error), error.code) from error
     except ConnectionFailure as error:
         raise ConnectionError(f"no mongod answers at {socket_path}") from error
+
+
+async def _runs_through(session: Transaction, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> bool:
+    """Run one transaction; False when it met another one, or the connection broke, and may be run again."""
+    try:
+        async with session.start_transaction(write_concern=_DURABLE):
+            await work(session)
+    except PyMongoError as error:
+        if error.has_error_label("TransientTransactionError"):
+            return False
+        raise
+    return True
 
 
 def _write_error(failure: Mapping[str, Any]) -> ApiError:

@@ -88,22 +88,35 @@ def read(path: Path) -> Transcript:
     speaker, frame = "", None
     for where, mark, text in _lines(path):
         try:
-            if mark == "!":
-                name, _, value = text.partition("=")
-                section, _, setting = name.strip().partition(".")
-                transcript.settings.setdefault(section, {})[setting] = json.loads(value)
-            elif mark == "@":
-                speaker = text
-            elif mark == ">":
-                frame = json.loads(text)
-            elif mark == "<" and frame is not None:
-                transcript.exchanges.append(Exchange(where, speaker, frame, *_expectation(text)))
-                frame = None
-            else:
-                raise ValueError(f"what is {mark!r} here?")
+            match mark:
+                case "!":
+                    _add_setting(transcript.settings, text)
+                case "@":
+                    speaker = text
+                case ">":
+                    frame = json.loads(text)
+                case _:
+                    transcript.exchanges.append(_exchange(where, speaker, frame, mark, text))
+                    frame = None
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
     return transcript
+
+
+def _add_setting(settings: dict[str, dict[str, Any]], text: str) -> None:
+    name, _, value = text.partition("=")
+    section, _, setting = name.strip().partition(".")
+    settings.setdefault(section, {})[setting] = json.loads(value)
+
+
+def _exchange(where: str, speaker: str, frame: Any, mark: str, text: str) -> Exchange:
+    if mark != "<" or frame is None or not speaker:
+        raise ValueError(f"there is nothing to which this answers: {mark} {text}")
+    status, _, rest = text.partition(" ")
+    if int(status) == 200 or not rest:
+        return Exchange(where, speaker, frame, int(status), (json.loads(rest),) if rest else ())
+    error_id, code, props = rest.split(maxsplit=2)
+    return Exchange(where, speaker, frame, int(status), (error_id, int(code), json.loads(props)))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -118,14 +131,6 @@ def _lines(path: Path) -> Iterator[tuple[str, str, str]]:
             begun = [f"{path.name}:{number}", line[0], line[1:].strip()]
     if begun:
         yield tuple(begun)
-
-
-def _expectation(text: str) -> tuple[int, tuple[Any, ...]]:
-    status, _, rest = text.partition(" ")
-    if int(status) == 200 or not rest:
-        return int(status), (json.loads(rest),) if rest else ()
-    error_id, code, props = rest.split(maxsplit=2)
-    return int(status), (error_id, int(code), json.loads(props))
 
 
 def filled(frame: Any, remembered: dict[str, Any]) -> Any:

@@ -1,37 +1,21 @@
-"""What the tests of middleware share: endpoints driven without an event loop, as a transport drives them.
+"""What the tests of middleware share: one endpoint around another, run by hand, let through or refused."""
 
-A middleware that is handed what answers at once never waits, so one step is the whole of it.
-"""
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import pytest
 
 from gateway.actions import Context, Endpoint
 from gateway.protocol.codec import decode_request
 from gateway.protocol.errors import ApiError
 from gateway.protocol.messages import Request
+from tests.driving import drive
 
-__all__ = ["FakeConnection", "Reached", "request", "run", "run_refused"]
-
-
-class FakeConnection:
-    """A connection that nothing is sent to."""
-
-    protocol = "websocket"
-
-    def __init__(self, *, is_local: bool = True) -> None:
-        self.id = "c"
-        self.is_local = is_local
-
-    def send(self, message: bytes) -> None:
-        """Forget it."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Forget it."""
+__all__ = ["Reached", "request", "run", "run_refused"]
 
 
 class Reached:
-    """The endpoint inside: notes what reaches it."""
+    """The endpoint inside: answers `reached` and notes what reaches it."""
 
     def __init__(self) -> None:
         self.contexts: list[Context] = []
@@ -48,20 +32,12 @@ def request(frame: str) -> Request:
 
 
 def run(endpoint: Endpoint, request: Request, context: Context) -> object:
-    """Run an endpoint that does not wait."""
-    waiting: Awaitable[object] = endpoint(request, context)
-    steps: Any = waiting.__await__()
-    try:
-        next(steps)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("the endpoint waits for something")
+    """Run an endpoint that waits for nothing."""
+    return drive(cast("Coroutine[Any, Any, object]", endpoint(request, context)))
 
 
 def run_refused(call: Callable[[], object]) -> tuple[int, str | None, tuple[Any, ...]]:
     """Run what must be refused; return status, error id and props."""
-    try:
+    with pytest.raises(ApiError) as refused:
         call()
-    except ApiError as error:
-        return error.status, error.id, error.props
-    raise AssertionError("it was not refused")
+    return refused.value.status, refused.value.id, refused.value.props

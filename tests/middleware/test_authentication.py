@@ -8,7 +8,8 @@ from gateway.actions import NOBODY, Context, Principal, Session
 from gateway.middleware.authentication import authentication
 from gateway.protocol.errors import api_error
 from gateway.security.sessions import Sessions
-from tests.middleware.driving import FakeConnection, Reached, request, run, run_refused
+from tests.driving import SilentConnection
+from tests.middleware.driving import Reached, request, run, run_refused
 
 ANONYMOUS = Principal("-1", ("anonymous",), NOBODY.rights)
 ALICE = Principal("alice", ("default",), NOBODY.rights)
@@ -53,7 +54,7 @@ def ask(sessions: OneToken, reached: Reached, jwt: str, *, already: Principal = 
     """Send a frame with these members for a token."""
     endpoint = authentication(cast("Sessions", sessions))(reached)
     frame = request(f'{{"controller":"c","action":"a"{jwt}}}')
-    return run(endpoint, frame, Context(FakeConnection(), already))
+    return run(endpoint, frame, Context(SilentConnection(), already))
 
 
 @pytest.mark.parametrize("jwt", ["", ',"jwt":null'], ids=["absent", "null"])

@@ -9,7 +9,8 @@ from gateway.middleware.authorization import authorization
 from gateway.protocol.messages import Request
 from gateway.security.first_admin import FirstAdmin
 from gateway.security.rights import CompiledRights, Policy, compile_restriction
-from tests.middleware.driving import FakeConnection, Reached, request, run, run_refused
+from tests.driving import SilentConnection
+from tests.middleware.driving import Reached, request, run, run_refused
 
 RIGHTS = CompiledRights(
     [
@@ -38,7 +39,9 @@ class Doorkeeper:
 def ask(frame: str, *, kuid: str = "alice", door: Doorkeeper | None = None, is_local: bool = True) -> object:
     """Send a frame as a user with `RIGHTS`."""
     endpoint = authorization(cast("FirstAdmin", door or Doorkeeper()))(Reached())
-    context = Context(FakeConnection(is_local=is_local), Principal(kuid, ("p",), RIGHTS))
+    connection = SilentConnection()
+    connection.is_local = is_local
+    context = Context(connection, Principal(kuid, ("p",), RIGHTS))
     return run(endpoint, request(frame), context)
 
 

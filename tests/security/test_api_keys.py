@@ -77,7 +77,7 @@ async def test_a_key_without_expiry_is_endless(house: House) -> None:
     assert ["_id", "iat", "jti"] == list(payload_of(source["token"]))
 
 
-async def test_the_stored_key_is_the_answer_without_its_token(house: House) -> None:
+async def test_k07_the_stored_key_is_the_answer_without_its_token(house: House) -> None:
     """Seven fields; a keyless SHA-256 is all that is kept of the token (K07)."""
     made = await mint(house.admin, expiresIn="1d")
     source = made["_source"]
@@ -133,7 +133,7 @@ async def test_an_id_is_taken_as_it_is(house: House, key_id: str) -> None:
     assert {"_id": key_id} == await house.admin.succeed("security:deleteApiKey", userId="admin", _id=key_id)
 
 
-async def test_what_belongs_to_the_server_cannot_be_sent(house: House) -> None:
+async def test_k03_what_belongs_to_the_server_cannot_be_sent(house: House) -> None:
     """Every other field of the body is ignored, inside and beside it (K03)."""
     forged = {
         "_id": "forged",
@@ -163,7 +163,7 @@ async def test_what_belongs_to_the_server_cannot_be_sent(house: House) -> None:
     assert all(word not in repr(document) for word in ("forged", "mallory", "ffff", "scopes", "$where"))
 
 
-async def test_200_keys_minted_at_once_are_all_different(house: House) -> None:
+async def test_j11_keys_minted_at_once_are_all_different(house: House) -> None:
     """Pipelined over one socket, for one user, with one expiry: ids, tokens and fingerprints never repeat (J11)."""
     client = await house.connect()
     frame = {

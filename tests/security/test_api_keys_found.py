@@ -95,7 +95,7 @@ async def test_a_page_is_cut_out_and_the_total_stays(
         pytest.param({"equals": {"userId": "admin"}}, {"lang": "koncorde"}, set(), id="koncorde, somebody else"),
     ],
 )
-async def test_no_query_reaches_the_keys_of_others(
+async def test_p02_no_query_reaches_the_keys_of_others(
     house: House, collector: Client, query: dict[str, Any], lang: dict[str, str], expected: set[str]
 ) -> None:
     """The owner is and-ed to whatever is asked, for administrators and for oneself (P02)."""

@@ -100,7 +100,7 @@ async def test_every_documented_refusal_of_create(
     await check(house, "security:createApiKey", arguments, expected)
 
 
-async def test_an_id_is_taken_once_whoever_owns_the_key(house: House) -> None:
+async def test_p09_an_id_is_taken_once_whoever_owns_the_key(house: House) -> None:
     """The first key stays as it is (P09)."""
     await house.add_user("other")
     await house.admin.succeed("security:createApiKey", userId="other", _id="once", body={"description": "first"})

@@ -74,7 +74,7 @@ async def test_a_stored_password_is_a_hash_under_its_user_name(house: House) -> 
     (record,) = [record for record in await house.stored("credentials") if record["_id"] == "stored"]
 
     assert ("stored", {"_id", "kuid", "password"}) == (record["kuid"], set(record))
-    assert record["password"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert record["password"].startswith("$argon2id$v=19$")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,30 @@ async def test_of_two_users_who_want_one_name_at_once_one_gets_it(house: House) 
     (winner,) = [answer["result"]["_id"] for answer in answers if answer["status"] == 200]
     assert [winner] == [user["_id"] for user in await house.stored("users") if user["_id"].startswith("rival")]
     assert [winner] == [record["kuid"] for record in await house.stored("credentials") if record["_id"] == "wanted"]
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_an_unknown_user_costs_one_computation_like_everybody(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right password, a wrong one, and a name that nobody has: counted, because time would tell."""
+    await rooms.passwords.prepare()
+    await rooms.credentials.add(await rooms.credentials.prepare("k", {"username": "u", "password": "p"}), None)
+    matches = rooms.passwords._matches
+    compared: list[str] = []
+
+    def count(stored: str, password: str) -> bool:
+        compared.append(password)
+        return matches(stored, password)
+
+    monkeypatch.setattr(rooms.passwords, "_matches", count)
+
+    assert "k" == await rooms.credentials.verify({"username": "u", "password": "p"})
+    for username, password in (("u", "wrong"), ("ghost", "any")):
+        with pytest.raises(ApiError, match="wrong username or password"):
+            await rooms.credentials.verify({"username": username, "password": password})
+
+    assert ["p", "wrong", "any"] == compared
 
 
 @pytest.mark.asyncio(loop_scope="function")

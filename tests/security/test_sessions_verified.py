@@ -58,7 +58,7 @@ def without_prefix(token: str) -> str:
         pytest.param(lambda _: "x" * 100_000, id="J13 long"),
     ],
 )
-async def test_a_token_counts_only_as_the_exact_text_that_was_issued(
+async def test_j07_a_token_counts_only_as_the_exact_text_that_was_issued(
     house: House, tokens: dict[str, str], kind: str, change: Any
 ) -> None:
     """Everything else is 401 security.token.invalid in a request and `valid: false` in checkToken."""

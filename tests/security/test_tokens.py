@@ -128,7 +128,7 @@ def test_the_fingerprint_is_sha256_of_the_whole_token(signer: Signer) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 31])
-def test_a_short_secret_is_refused(length: int) -> None:
+def test_j10_a_short_secret_is_refused(length: int) -> None:
     """Fewer bytes than the hash has are too few, and the refusal says how many are needed (J10)."""
     with pytest.raises(WeakSecretError, match="at least 32"):
         Signer(b"x" * length)
@@ -190,7 +190,7 @@ def test_j03_other_algorithms_are_refused_even_with_the_right_secret(signer: Sig
         pytest.param({"zip": "DEF"}, id="compressed"),
     ],
 )
-def test_a_header_that_says_more_than_ours_is_refused(signer: Signer, extra: dict[str, Any]) -> None:
+def test_j04_j05_j06_a_header_that_says_more_than_ours_is_refused(signer: Signer, extra: dict[str, Any]) -> None:
     """Every header field but our two is a lie, rightly signed or not."""
     assert INVALID == refusal(signer, forged(HEADER | extra))
 
@@ -274,11 +274,8 @@ def test_j13_a_long_token_is_refused_before_any_computation(
     assert [] == computed
 
 
-PEM = "-----BEGIN PUBLIC KEY-----\n" + "A" * 64 + "\n-----END PUBLIC KEY-----"
-
-
-@pytest.mark.parametrize("secret", [PEM, "ssh-rsa " + "A" * 64], ids=["pem", "ssh"])
-def test_a_secret_that_looks_like_a_public_key_is_refused(secret: str) -> None:
+@pytest.mark.parametrize("secret", [PEM, b"ssh-rsa " + b"A" * 64], ids=["pem", "ssh"])
+def test_a_secret_that_looks_like_a_public_key_is_refused(secret: bytes) -> None:
     """PyJWT would refuse every token signed with it; better no start than that."""
     with pytest.raises(WeakSecretError):
-        Signer(secret.encode())
+        Signer(secret)

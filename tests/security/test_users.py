@@ -211,7 +211,7 @@ async def test_a_deleted_user_takes_everything_along(house: House) -> None:
     assert (401, "security.token.invalid") == await victim.fail("auth:getCurrentUser")
 
 
-async def test_demotion_is_felt_by_the_next_message(house: House) -> None:
+async def test_k04_demotion_is_felt_by_the_next_message(house: House) -> None:
     """Rights are those of the moment, for login tokens and keys alike (K04)."""
     clerk = await house.add_user("clerk", "admin")
     key = await house.admin.succeed("security:createApiKey", userId="clerk", body={"description": ""})
