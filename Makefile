@@ -5,17 +5,16 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-HOST ?= 127.0.0.1
-PORT ?= 7512
+# `make run HOST=… PORT=…` wins over LATCHGATE_SERVER_HOST and _PORT; left out, those or the defaults hold.
 
 run: .venv/.runtime
-	@exec $(BIN)/latchgate serve --host $(HOST) --port $(PORT)
+	@exec $(BIN)/latchgate serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 test: .venv/.complete
 	$(BIN)/pytest
 
 demo: .venv/.runtime
-	@$(BIN)/python -m gateway.demo --url ws://$(HOST):$(PORT)
+	@$(BIN)/python -m gateway.demo --url ws://$(or $(HOST),127.0.0.1):$(or $(PORT),7512)
 
 install: .venv/.complete
 

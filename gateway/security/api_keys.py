@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from gateway.actions import Context, Controller, action
 from gateway.protocol.arguments import Arguments, Body, OptionalId, missing
-from gateway.protocol.errors import api_error
+from gateway.protocol.errors import ApiError, api_error
 from gateway.security.lifetimes import NEVER, check_policy, end_of_life, life_span
 from gateway.security.records import Document, check_id, history
 from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
@@ -234,9 +234,11 @@ class ApiKeys:
     async def _store(self, key: Document) -> None:
         await self._inserts.insert(key)
         # A deletion of the user removes the user first and the keys after, so one of the two sees the other.
-        if await self._users.find(key["userId"]) is None:
+        try:
+            await self._users.get(key["userId"])
+        except ApiError:  # gone, or nobody can tell: whoever is refused must have no key
             await self._inserts.take_back(key)
-            raise api_error("security.user.not_found", key["userId"])
+            raise
 
 
 class ApiKeysController(Controller):

@@ -77,14 +77,14 @@ class Directory:
 
 def _table(role: Document) -> Table:
     controllers: dict[str, Any] = role["content"].get("controllers", {})
-    return {name: dict(entry["actions"]) for name, entry in controllers.items()}
+    return {name: dict(entry.get("actions", {})) for name, entry in controllers.items()}
 
 
 def _profile(profile: Document, roles: dict[str, Table]) -> _Profile:
     content = profile["content"]
     policies = tuple(
         Policy(roles[policy["roleId"]], compile_restriction(policy.get("restrictedTo")))
-        for policy in content["policies"]
-        if policy["roleId"] in roles
+        for policy in content.get("policies", ())
+        if policy.get("roleId") in roles
     )
     return _Profile(policies, content.get("rateLimit") or 0)

@@ -5,12 +5,24 @@ Rules of the file: the only one that knows argon2. At most a fixed number of has
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-__all__ = ["Passwords"]
+from gateway.protocol.errors import BadRequestError, api_error
+
+__all__ = ["MAX_PASSWORD_CHARS", "Passwords"]
+
+MAX_PASSWORD_CHARS = 4096
+"""Longer than any password, short enough that those in line take no memory to speak of."""
+
+_LONGEST_LINE = 64
+"""Computations that may run or wait: with two threads, the last of them waits some two seconds."""
+
+T = TypeVar("T")
 
 
 class Passwords:
@@ -24,19 +36,33 @@ class Passwords:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="argon2")
         self._hasher = PasswordHasher()
         self._decoy: str | None = None
+        self._in_line = 0
 
     async def hash(self, password: str) -> str:
-        """Hash a password; the text carries its salt and parameters (PHC string format)."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
+        """Hash a password; the text carries its salt and parameters (PHC string format).
+
+        Raises:
+            BadRequestError: it is longer than a password may be.
+            ServiceUnavailableError: `api.process.overloaded`: too many wait in line.
+        """
+        if len(password) > MAX_PASSWORD_CHARS:
+            raise BadRequestError(f"A password may have {MAX_PASSWORD_CHARS} characters at most.")
+        return await self._run(self._hasher.hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Check a password against its hash; for None, an unknown user, it takes as long and is False."""
+        """Check a password against its hash; for None, an unknown user, it takes as long and is False.
+
+        Raises:
+            ServiceUnavailableError: `api.process.overloaded`: too many wait in line.
+        """
+        if len(password) > MAX_PASSWORD_CHARS:
+            return False
         if stored is None:
             if self._decoy is None:
                 self._decoy = await self.hash("")
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._matches, self._decoy, password)
+            await self._run(self._matches, self._decoy, password)
             return False
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._matches, stored, password)
+        return await self._run(self._matches, stored, password)
 
     async def prepare(self) -> None:
         """Make the decoy, so that the first login of an unknown user takes no longer than the next."""
@@ -45,6 +71,16 @@ class Passwords:
     def close(self) -> None:
         """Let the running computations end and take no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, compute: Callable[..., T], *arguments: str) -> T:
+        """Compute on a thread; a line that is already long gets no longer, or logins would wait for minutes."""
+        if self._in_line >= _LONGEST_LINE:
+            raise api_error("api.process.overloaded")
+        self._in_line += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, compute, *arguments)
+        finally:
+            self._in_line -= 1
 
     def _matches(self, stored: str, password: str) -> bool:
         try:

@@ -48,7 +48,8 @@ def check_id(document_id: str, name: str = "_id") -> str:
     Raises:
         BadRequestError: `api.assert.invalid_argument`.
     """
-    if not 1 <= len(document_id.encode()) <= _MAX_ID_BYTES or not document_id.isprintable():
+    # What is printable has a form in UTF-8, half characters have not.
+    if not document_id.isprintable() or not 1 <= len(document_id.encode()) <= _MAX_ID_BYTES:
         raise api_error("api.assert.invalid_argument", name, "1 to 512 bytes of printable text")
     return document_id
 

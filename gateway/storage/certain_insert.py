@@ -118,16 +118,21 @@ class CertainInsert:
     async def _hunt(self) -> None:
         try:
             while self._hunted:
-                self._hunted = [entry for entry in self._hunted if await self._still_hunted(*entry)]
+                hunted, self._hunted = self._hunted, []  # more may come while the database is asked
+                for own, until in hunted:
+                    if (later := await self._hunt_on(own, until)) is not None:
+                        self._hunted.append((own, later))
                 await asyncio.sleep(self._pause_s)
         finally:
             self._hunter = None
 
-    async def _still_hunted(self, own: Document, until: float) -> bool:
+    async def _hunt_on(self, own: Document, until: float) -> float | None:
+        """Try to delete a document; return until when to go on, None when it is gone or has not come for long."""
+        now = asyncio.get_running_loop().time()
         try:
             if await self._collection.delete_one(own):
                 _log.warning("took back a document whose insertion had been refused: %s", own["_id"])
-                return False
+                return None
         except ApiError:
-            return True
-        return asyncio.get_running_loop().time() < until
+            return now + self._hunt_s  # while the database is silent the write may still be on its way
+        return until if now < until else None

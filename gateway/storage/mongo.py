@@ -48,6 +48,7 @@ _DUPLICATE_KEY = 11000
 _LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
 _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
 _STREAM_PATIENCE_S = 1.0
+_LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
 _STREAM_RETRY_S = 1.0
 _DURABLE = WriteConcern(w="majority", j=True)
 
@@ -155,7 +156,9 @@ class Database:
                 _log.warning("change stream lost, trying again: %s", type(error).__name__)
                 with contextlib.suppress(ApiError):
                     await changed()
-                await asyncio.sleep(_STREAM_RETRY_S)
+            except Exception:  # noqa: BLE001 - whatever it was, nobody would see changes again if this ended
+                _log.exception("a change could not be taken in, trying again")
+            await asyncio.sleep(_STREAM_RETRY_S)
 
     def close(self) -> None:
         """Drop every connection.
@@ -194,6 +197,8 @@ class Collection:
 
         The document may be shared with other callers: do not change it.
         """
+        if len(key) > _LONGEST_KEY:
+            return None
         reads = self._reads.get(field)
         if reads is None:
             reads = self._reads[field] = GroupRead(functools.partial(self._read_group, field))

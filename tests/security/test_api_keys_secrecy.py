@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import Controller, action
-from gateway.protocol.errors import ApiError
+from gateway.protocol.errors import ApiError, api_error
 from gateway.security.api_keys import ApiKeys, ApiKeysController
 from gateway.server import Rooms
 from gateway.storage.mongo import Database, Document
@@ -129,6 +129,22 @@ async def test_a_user_who_goes_meanwhile_leaves_no_key(
 
     await hunted_down(rooms)
     assert ("security.user.not_found", ("owner",)) == (refused.value.id, refused.value.props)
+    assert [] == await rooms.keys_collection.find({})
+
+
+async def test_who_is_refused_has_no_key(rooms: Rooms, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the database fall silent after the key is stored, the caller gets a 503 and the key is taken back."""
+
+    async def fall_silent() -> None:
+        raise api_error("services.storage.not_connected")
+
+    before_look(rooms, 2, fall_silent, monkeypatch)
+
+    with pytest.raises(ApiError) as refused:
+        await keys.issue("owner", "k", "d", None, author="admin")
+
+    await hunted_down(rooms)
+    assert 503 == refused.value.status
     assert [] == await rooms.keys_collection.find({})
 
 

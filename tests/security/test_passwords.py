@@ -8,8 +8,9 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
+from gateway.protocol.errors import ApiError, BadRequestError
 from gateway.security import passwords as module
-from gateway.security.passwords import Passwords
+from gateway.security.passwords import MAX_PASSWORD_CHARS, Passwords
 
 
 class CountedHasher(PasswordHasher):
@@ -73,13 +74,34 @@ async def test_a_hash_is_argon2id_in_phc_form(real_passwords: Passwords) -> None
     assert await real_passwords.verify(first, "correct horse")
 
 
-@pytest.mark.parametrize("password", ["correct horse", "", " ", "\0", "pä\u00df\U0001f511", "x" * 100_000], ids=len)
+@pytest.mark.parametrize("password", ["correct horse", "", " ", "\0", "pä\u00df\U0001f511", "x" * 4095], ids=len)
 async def test_a_password_fits_its_own_hash_only(passwords: Passwords, password: str) -> None:
-    """Any text is a password, of any length, to the last character."""
+    """Any text up to the longest is a password, to the last character."""
     stored = await passwords.hash(password)
 
     assert await passwords.verify(stored, password)
     assert not await passwords.verify(stored, password + "\0")
+
+
+async def test_a_text_that_is_too_long_is_no_password(passwords: Passwords) -> None:
+    """It is refused before anything is computed: those in line must take no memory to speak of."""
+    long = "x" * (MAX_PASSWORD_CHARS + 1)
+
+    with pytest.raises(BadRequestError):
+        await passwords.hash(long)
+
+    assert not await passwords.verify(None, long)
+
+
+async def test_a_long_line_gets_no_longer() -> None:
+    """Beyond 64 computations further ones are refused at once, and those in line are done."""
+    passwords = Passwords(1)
+    outcomes = await asyncio.gather(*(passwords.hash("p") for _ in range(70)), return_exceptions=True)
+    refused = [outcome.id for outcome in outcomes if isinstance(outcome, ApiError)]
+    passwords.close()
+
+    assert ["api.process.overloaded"] * 6 == refused
+    assert 64 == len([outcome for outcome in outcomes if isinstance(outcome, str)])
 
 
 @pytest.mark.parametrize("stored", ["", "plain text", "$argon2id$", "$argon2id$v=19$m=64,t=1,p=1$AAAA$AAAA"])

@@ -11,7 +11,7 @@ from gateway.protocol.errors import ApiError
 from gateway.storage.mongo import Database
 from tests.proxy import Proxy, proxied
 
-TIMEOUT_MS = 700
+TIMEOUT_MS = 600
 """How long an operation may take: longer than the half second after which the driver looks again for a lost server."""
 
 

@@ -207,3 +207,14 @@ async def test_the_version_is_told_on_connecting(database: Database) -> None:
     """Three numbers."""
     assert 3 == len((await database.connect()).split("."))
     assert await database.ping()
+
+
+async def test_a_key_that_nothing_can_have_is_not_asked_for(database: Database) -> None:
+    """Calls share queries, and a huge text in one would make them fail for everybody in it."""
+    notes = database.collection("notes")
+    await notes.insert_one({"_id": "a"})
+    asked = ["x" * 1_000_000] * 20
+
+    found = await asyncio.gather(*(notes.get(f"{n}{text}") for n, text in enumerate(asked)), notes.get("a"))
+
+    assert [None] * 20 + [{"_id": "a"}] == found
