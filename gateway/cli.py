@@ -150,15 +150,20 @@ def _admin_command(config: Config, arguments: argparse.Namespace) -> str:
     """The words for a shell that make an administrator in the very database of this gateway."""
     is_module = Path(sys.argv[0]).name == "__main__.py"
     words = [sys.executable, "-m", "gateway"] if is_module else [sys.argv[0]]
-    is_elsewhere = config.mongodb.uri or config.server.data_dir == Config().server.data_dir
+    usual = Config()
+    is_usual_place = config.mongodb.uri or config.server.data_dir == usual.server.data_dir
+    is_usual_name = arguments.config or config.mongodb.database == usual.mongodb.database
     options = {
         "--config": arguments.config,
-        "--data-dir": None if is_elsewhere else config.server.data_dir,
+        "--data-dir": None if is_usual_place else config.server.data_dir,
         "--mongodb-uri": arguments.mongodb_uri,
-        "--database": arguments.database,
+        "--database": arguments.database if is_usual_name else config.mongodb.database,
     }
     given = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
-    return shlex.join([*words, "admin", "create", "--username", "admin", *given])
+    command = shlex.join([*words, "admin", "create", "--username", "admin", *given])
+    # A connection string may hold a password, so it is not printed: it has to be set there as it is here.
+    secret = [name for name in ("LATCHGATE_MONGODB_URI", "LATCHGATE_MONGODB_URI_FILE") if name in os.environ]
+    return f"{command}    (with {secret[0]} set as here)" if secret and not arguments.mongodb_uri else command
 
 
 def _shown_host(host: str) -> str:

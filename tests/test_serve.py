@@ -1,5 +1,6 @@
 """`latchgate serve` as its operator meets it: a process that starts, tells, stops, and keeps its secrets."""
 
+import argparse
 import asyncio
 import json
 import os
@@ -16,6 +17,8 @@ import pytest
 from pymongo import MongoClient
 from websockets.exceptions import ConnectionClosed
 
+from gateway import cli
+from gateway.config import load
 from gateway.storage import embedded
 from gateway.storage.mongod_binary import read_place
 from tests.client import connected
@@ -245,3 +248,18 @@ async def test_log_at_debug_holds_no_secret(shared: Served) -> None:
 def parts(token: str) -> list[str]:
     """What identifies a token: not its header, which all have in common."""
     return token.split(".")[1:]
+
+
+def test_a_connection_string_of_the_environment_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next line must lead to the same database, whatever told this gateway where that is."""
+    monkeypatch.setenv("LATCHGATE_MONGODB_URI", "mongodb://u:secret@db")
+    config = load(None, {"LATCHGATE_MONGODB_URI": "mongodb://u:secret@db", "LATCHGATE_MONGODB_DATABASE": "other"}, {})
+    arguments = argparse.Namespace(config=None, mongodb_uri=None, database=None)
+
+    command = cli._admin_command(config, arguments)
+
+    assert command.endswith(
+        "admin create --username admin --database other    (with LATCHGATE_MONGODB_URI set as here)"
+    )

@@ -85,7 +85,7 @@ async def test_an_unreachable_database_is_503_within_the_bound(
     took = asyncio.get_running_loop().time() - began
 
     assert [*[NOT_CONNECTED] * 11, False] == results
-    assert took < 1.6  # the driver looks again for a lost server after half a second; a transaction is begun again
+    assert took < 3  # the driver looks again for a lost server after half a second; a transaction is begun again
     proxy.heal()
     async with asyncio.timeout(10):
         while not await behind.ping():
