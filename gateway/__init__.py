@@ -22,13 +22,16 @@ from gateway.protocol.errors import (
     api_error,
 )
 from gateway.protocol.messages import Request
+from gateway.security.strategies import Strategy
 from gateway.server import Gateway
+from gateway.storage.mongo import Collection
 
 __all__ = [
     "ApiError",
     "Arguments",
     "BadRequestError",
     "Body",
+    "Collection",
     "Config",
     "Connection",
     "Context",
@@ -50,6 +53,7 @@ __all__ = [
     "ServiceUnavailableError",
     "Session",
     "SizeLimitError",
+    "Strategy",
     "TooManyRequestsError",
     "UnauthorizedError",
     "action",

@@ -38,11 +38,13 @@ class Connection(Protocol):
     Attributes:
         id: a UUID of version 4.
         protocol: `"websocket"`.
+        address: of the peer, without port.
         is_local: the peer is this very machine, with no proxy and no foreign page between (see `security.first_admin`).
     """
 
     id: str
     protocol: str
+    address: str
     is_local: bool
 
     def send(self, message: bytes) -> None:
@@ -91,12 +93,14 @@ class Session(Struct, frozen=True):
         fingerprint: SHA-256 of the token, 64 hex digits.
         expires_at: milliseconds since the epoch, -1 for never.
         is_api_key: an API key rather than a login token.
+        is_single_use: it has been used up by this request.
     """
 
     kuid: str
     fingerprint: str
     expires_at: int
     is_api_key: bool
+    is_single_use: bool = False
 
 
 class _NoRights:

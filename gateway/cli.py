@@ -19,9 +19,10 @@ from gateway import logs
 from gateway.config import Config, ConfigError, load, masked
 from gateway.protocol.codec import encode
 from gateway.protocol.errors import ApiError
+from gateway.rooms import Rooms
 from gateway.routing import RegistrationError
 from gateway.security.tokens import WeakSecretError
-from gateway.server import Gateway, Rooms, open_database
+from gateway.server import Gateway, open_database
 from gateway.storage.embedded import EmbeddedError
 from gateway.storage.mongo import MongoUnreachable
 from gateway.transports.port import PortTakenError
@@ -109,18 +110,18 @@ def _serve(config: Config, arguments: argparse.Namespace) -> int:
 
 
 async def _serve_until_stopped(config: Config, arguments: argparse.Namespace) -> int:
-    stop = asyncio.Event()
+    gateway = Gateway(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    starting = asyncio.create_task(_started(Gateway(config)))
-    stopping = asyncio.create_task(stop.wait())
+        loop.add_signal_handler(number, gateway.stop_wanted.set)
+    starting = asyncio.create_task(_started(gateway))
+    stopping = asyncio.create_task(gateway.stop_wanted.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
         await asyncio.wait((starting,))
         return 0
-    gateway = await starting
+    await starting
     try:
         print(_welcome(config, arguments, gateway), flush=True)
         await stopping

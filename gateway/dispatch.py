@@ -121,15 +121,12 @@ class Dispatcher:
 
 def error_body(error: ApiError) -> Mapping[str, Any]:
     """The `error` object of an answer (frames.md §3, "Error object"); one without id has no code and no props."""
-    if error.id is None:
-        return {"message": error.message, "status": error.status}
-    return {
-        "code": error.code,
-        "id": error.id,
-        "message": error.message,
-        "props": error.props,
-        "status": error.status,
-    }
+    body: dict[str, Any] = {"message": error.message, "status": error.status}
+    if error.id is not None:
+        body = {"code": error.code, "id": error.id, "message": error.message, "props": error.props} | body
+    if error.errors:
+        body |= {"count": len(error.errors), "errors": [error_body(part) for part in error.errors]}
+    return body
 
 
 def _check(request: Request) -> None:

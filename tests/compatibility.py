@@ -8,9 +8,9 @@ import sys
 
 from gateway.config import Config
 from gateway.protocol.native_actions import NATIVE_ACTIONS
+from gateway.rooms import Rooms
 from gateway.routing import Router
 from gateway.security.tokens import Signer
-from gateway.server import Rooms
 from gateway.storage.mongo import Database
 
 __all__ = ["render"]

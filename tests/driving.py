@@ -18,6 +18,7 @@ class SilentConnection:
 
     id = "00000000-0000-4000-8000-000000000000"
     protocol = "websocket"
+    address = "127.0.0.1"
     is_local = False
 
     def __init__(self) -> None:

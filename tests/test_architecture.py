@@ -30,7 +30,8 @@ FLOORS = {
     "middleware": 4,
     "dispatch": 4,
     "transports": 5,
-    "server": 6,
+    "rooms": 6,
+    "server": 6.5,  # the other half of the composition root: it opens the house that `rooms` furnishes
     "cli": 7,
     "demo": 7,
     # The face looks at what it shows; nobody inside looks at the face.
@@ -165,5 +166,5 @@ def test_a_function_can_be_read_at_a_glance(modules: list[Module]) -> None:
 
 def test_a_file_can_be_read_in_one_sitting(modules: list[Module]) -> None:
     """The composition root may be longer, and so may the one file in which a whole library is tamed."""
-    exceptions = ("gateway/server.py", "gateway/storage/mongo.py", "gateway/transports/websocket.py")
+    exceptions = ("gateway/rooms.py", "gateway/storage/mongo.py", "gateway/transports/websocket.py")
     expect_none(find_long_files(modules, FILE_CAP, exceptions=exceptions))

@@ -17,6 +17,7 @@ PROMISED = {
     "actions": {"Controller", "action", "Context", "Connection", "Principal", "Session", "Request"},
     "arguments": {"Arguments", "Body", "NoArguments", "OptionalId", "RequiredId"},
     "middleware": {"Endpoint", "Middleware"},
+    "strategies": {"Collection", "Strategy"},
     "errors": {
         "ApiError",
         "BadRequestError",

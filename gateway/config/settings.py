@@ -228,11 +228,31 @@ class SecuritySettings(Section, frozen=True, kw_only=True):
         Meta(min_length=1, description="Profiles of users that `createRestrictedUser` makes."),
     ] = ("default",)
 
+    requires_password: Annotated[
+        bool, Meta(description="Whether users must give their present password to change or delete their own.")
+    ] = False
+    password_pattern: Annotated[
+        str,
+        Meta(description="Regular expression that a new password must hold a match of; empty for none."),
+    ] = ""
+    password_forbids_username: Annotated[
+        bool, Meta(description="Whether a new password may not contain the user name, in any letter case.")
+    ] = False
+    password_history: Annotated[
+        int, Meta(ge=0, le=100, description="How many of a user's earlier passwords may not be used again.")
+    ] = 0
+    password_expires_after: Annotated[
+        Lifetime, Meta(description="Age at which a password is refused and must be changed; -1 is never.")
+    ] = -1
+    password_must_change_if_set_by_others: Annotated[
+        bool, Meta(description="Whether a password that somebody else has set cannot be logged in with.")
+    ] = False
+
     def __post_init__(self) -> None:
         """Refuse a short secret, and the lifetime 0: endless is -1, so 0 is a mistake."""
         if self.jwt_secret and len(self.jwt_secret.encode()) < _SECRET_BYTES:
             raise ValueError("the secret is too short")
-        if 0 in (self.auth_token_expires_in, self.auth_token_max_ttl):
+        if 0 in (self.auth_token_expires_in, self.auth_token_max_ttl, self.password_expires_after):
             raise ValueError("a lifetime cannot be 0")
 
 

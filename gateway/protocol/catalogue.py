@@ -43,19 +43,28 @@ _TABLE: dict[str, dict[str, tuple[int, int, str]]] = {
         "service_unavailable": (2, 500, "A service behind the gateway is not available: {0}."),
     },
     "services.storage": {
+        "unknown_index": (1, 412, 'There is no index "{0}".'),
+        "unknown_collection": (2, 412, 'Index "{0}" has no collection "{1}".'),
         "get_limit_exceeded": (3, 413, "The page asked for is larger than this server allows."),
         "write_limit_exceeded": (4, 413, "The request names more items than one write may hold."),
-        "incomplete_delete": (9, 206, "Some of the deletions failed: {0}."),
+        "incomplete_delete": (9, 206, "Some of the deletions failed."),
         "not_found": (0x0B, 404, 'There is no document "{0}" here.'),
         "unknown_scroll_id": (0x0E, 404, "This scroll identifier is unknown or no longer valid."),
         "document_already_exists": (0x11, 400, "A document with this identifier exists already."),
         # 500 in the original. A client that reads 503 knows that trying again later makes sense.
         "not_connected": (0x18, 503, "The database cannot be reached at the moment; try again."),
+        "index_already_exists": (0x26, 412, 'There is a {0} index "{1}" already.'),
+        "invalid_index_name": (0x29, 400, 'An index cannot be called "{0}".'),
+        "invalid_collection_name": (0x2A, 400, 'A collection cannot be called "{0}".'),
         "unexpected_bad_request": (0x21, 400, "The storage refused the request: {0}."),
         "unexpected_error": (0x23, 500, "The storage failed: {0}."),
         "invalid_search_query": (0x28, 400, 'A search body may not hold the key "{0}".'),
+        "scroll_duration_too_great": (0x2C, 400, 'A scroll cannot live as long as "{0}".'),
         "unknown_query_keyword": (0x2D, 400, 'A search has no clause called "{0}".'),
         "invalid_query_keyword": (0x2F, 400, 'The keyword "{0}" is not permitted in a search.'),
+    },
+    "services.cache": {
+        "database_not_found": (1, 404, 'There is no cache "{0}".'),
     },
     "api.assert": {
         "invalid_type": (1, 400, 'Argument "{0}" has the wrong type; expected: {1}.'),
@@ -102,6 +111,13 @@ _TABLE: dict[str, dict[str, tuple[int, int, str]]] = {
         "unknown_kuid": (0x11, 500, "Strategy {0} named a user that does not exist."),
         # Clients compare the reason in props[0], so it is the whole sentence.
         "missing_user": (0x14, 401, "{0}"),
+    },
+    "plugin.kuzzle-plugin-auth-passport-local": {
+        "expired_password": (1, 401, "The password is too old; it must be changed."),
+        "login_in_password": (4, 400, "The password may not contain the user name."),
+        "must_change_password": (5, 401, "The password was set by somebody else; it must be changed."),
+        "reused_password": (6, 400, "The password was used before."),
+        "weak_password": (7, 400, "The password is too weak."),
     },
     "security.token": {
         # Answered as `state` by auth:checkToken, where clients have seen exactly these words.

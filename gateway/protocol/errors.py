@@ -35,6 +35,7 @@ class ApiError(Exception):
         code: the catalogue's number, or None.
         props: the values that filled the sentence; JSON values.
         result: what was achieved all the same (status 206), else None.
+        errors: what befell the parts, for an error that stands for several.
     """
 
     default_status: ClassVar[int] = 500
@@ -56,6 +57,7 @@ class ApiError(Exception):
         self.code = code
         self.props = props
         self.result = result
+        self.errors: tuple[ApiError, ...] = ()
 
 
 class PartialError(ApiError):

@@ -1,110 +1,297 @@
-"""The `local` strategy: user name and password.
+"""Credentials: what users log in with, whatever the strategy.
 
-Order of the file: the record, the service. A record is `{_id: user name, kuid, password: argon2 text}`; the user
-name is exact, case-sensitive and unique. Refusals without an id are the original's (auth.md, "local strategy").
+Order of the file: the arguments, the service, the actions. Source: security.md §4, auth.md "*MyCredentials".
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import field
 
-from gateway.protocol.arguments import invalid_type
-from gateway.protocol.errors import ApiError, BadRequestError, PreconditionError, api_error
-from gateway.security.passwords import Passwords
-from gateway.security.records import check_id
-from gateway.storage.mongo import Collection, Transaction
+from gateway.actions import Context, Controller, action
+from gateway.protocol.arguments import Arguments, OptionalId, RequiredId
+from gateway.protocol.errors import ApiError, BadRequestError, ForbiddenError, PreconditionError, api_error
+from gateway.security.records import Document
+from gateway.security.strategies import Strategies
+from gateway.security.users import Users
+from gateway.storage.mongo import Database, Transaction
 
-__all__ = ["LOCAL", "LocalCredentials", "PreparedCredentials"]
-
-LOCAL = "local"
-"""The strategy's name on the wire."""
-
-_WRONG = "wrong username or password"
-_MISSING = "Missing credentials"
+__all__ = ["Credentials", "CredentialsController", "OwnCredentialsController"]
 
 
-class PreparedCredentials(Struct, frozen=True):
-    """Credentials that were checked and hashed, ready to be stored."""
+class StrategyArguments(Arguments, frozen=True):
+    """Arguments of the actions on one strategy."""
 
-    username: str
-    kuid: str
-    password_hash: str
+    strategy: str
 
 
-class LocalCredentials:
-    """Keeps user names and password hashes.
+class NamedCredentials(StrategyArguments, frozen=True, kw_only=True):
+    """Arguments of the actions on somebody's credentials."""
+
+    id: RequiredId = field(name="_id")
+
+
+class WriteCredentials(NamedCredentials, frozen=True, kw_only=True):
+    """The same with credentials."""
+
+    body: dict[str, Any]
+
+
+class ValidateCredentials(StrategyArguments, frozen=True, kw_only=True):
+    """Arguments of `security:validateCredentials`."""
+
+    id: OptionalId = field(name="_id", default=None)
+    body: dict[str, Any]
+
+
+class WriteOwnCredentials(StrategyArguments, frozen=True, kw_only=True):
+    """Arguments of the actions that change the caller's credentials; `password` is the present one."""
+
+    body: dict[str, Any]
+    password: Any = None
+
+
+class DeleteOwnCredentials(StrategyArguments, frozen=True, kw_only=True):
+    """Arguments of `auth:deleteMyCredentials`."""
+
+    body: dict[str, Any] | None = None
+    password: Any = None
+
+
+class SearchCredentials(StrategyArguments, frozen=True, kw_only=True):
+    """Arguments of `security:searchUsersByCredentials`."""
+
+    first: int = field(name="from", default=0)
+    size: int = 10
+    lang: Any = None
+    body: dict[str, Any] | None = None
+
+
+class Credentials:
+    """Gives, changes and takes credentials.
 
     Args:
-        collection: where.
-        passwords: hashes them.
+        strategies: the ways to log in.
+        users: who may have credentials.
+        database: for transactions.
+        requires_password: changing or deleting one's own needs the present password.
+        most_hits: largest page of a search.
     """
 
-    def __init__(self, collection: Collection, passwords: Passwords) -> None:
-        self._collection = collection
-        self._passwords = passwords
+    def __init__(
+        self, strategies: Strategies, users: Users, database: Database, *, requires_password: bool, most_hits: int
+    ) -> None:
+        self.strategies = strategies
+        self._users = users
+        self._database = database
+        self._requires_password = requires_password
+        self._most_hits = most_hits
 
-    async def prepare(self, kuid: str, fields: Any) -> PreparedCredentials:
-        """Check new credentials for a user and hash the password; nothing is stored.
-
-        Raises:
-            BadRequestError: a field is missing or of the wrong type.
-            PreconditionError: the user name is somebody else's.
-        """
-        if not isinstance(fields, Mapping):
-            raise invalid_type(f"body.credentials.{LOCAL}", "object")
-        if "kuid" in fields:
-            raise BadRequestError("Credentials must not name a kuid.")
-        username = check_id(_text(fields, "username", "A user name is required."), "username")
-        password = _text(fields, "password", "A password is required.")
-        if await self._collection.get(username) is not None:
-            raise _taken()
-        return PreparedCredentials(username, kuid, await self._passwords.hash(password))
-
-    async def add(self, prepared: PreparedCredentials, transaction: Transaction) -> None:
-        """Store prepared credentials.
+    async def write(
+        self, name: str, kuid: str, fields: Mapping[str, Any], *, updater: str, is_update: bool
+    ) -> Document:
+        """Give a user credentials, or change them; return what may be shown.
 
         Raises:
-            PreconditionError: the user name was taken meanwhile, or the user has local credentials already.
+            NotFoundError: `security.user.not_found`.
+            ApiError: of the strategy.
         """
-        document = {"_id": prepared.username, "kuid": prepared.kuid, "password": prepared.password_hash}
+        strategy = self.strategies.get(name)
+        await self._users.get(kuid)
+
+        async def work(transaction: Transaction) -> None:
+            await self._users.hold(kuid, transaction)
+            await strategy.store(prepared, transaction)
+
         try:
-            await self._collection.insert_one(document, transaction)
-        except ApiError as error:
-            raise _taken() if error.id == "services.storage.document_already_exists" else error from error
+            prepared = await strategy.prepare(kuid, fields, updater=updater, is_update=is_update)
+            await self._database.transaction(work)
+            return await self.show(name, kuid)
+        except ApiError:
+            await self._users.get(kuid)  # that the user has gone says more than what has gone with them
+            raise
 
-    async def verify(self, fields: Mapping[str, Any]) -> str:
-        """Return the kuid that user name and password belong to.
+    async def validate(self, name: str, kuid: str | None, fields: Mapping[str, Any]) -> bool:
+        """Tell that credentials would be accepted.
 
         Raises:
-            UnauthorizedError: `plugin.strategy.missing_user`, the same for an unknown user and a wrong password.
-            BadRequestError: one of them is no text.
+            ApiError: of the strategy.
         """
-        username, password = fields.get("username"), fields.get("password")
-        if not username or not password:
-            raise api_error("plugin.strategy.missing_user", _MISSING)
-        for name, value in (("username", username), ("password", password)):
-            if not isinstance(value, str):
-                raise invalid_type(f"body.{name}", "string")
-        record = await self._collection.get(username)
-        stored = None if record is None else str(record["password"])
-        if not await self._passwords.verify(stored, password) or record is None:
-            raise api_error("plugin.strategy.missing_user", _WRONG)
-        return str(record["kuid"])
+        await self.strategies.get(name).validate(kuid or "", fields)
+        return True
 
-    async def exists(self, kuid: str) -> bool:
-        """Tell whether a user has local credentials."""
-        return await self._collection.get(kuid, "kuid") is not None
+    async def show(self, name: str, kuid: str) -> Document:
+        """Return what may be shown of a user's credentials.
+
+        Raises:
+            PreconditionError: there are none.
+        """
+        return _there(await self.strategies.get(name).describe(kuid))
+
+    async def show_by_id(self, name: str, credentials_id: str) -> Document:
+        """Return the same by the credentials' own id; raises as `show`."""
+        return _there(await self.strategies.get(name).describe_by_id(credentials_id))
+
+    async def exist(self, name: str, kuid: str) -> bool:
+        """Tell whether a user has credentials of a strategy."""
+        return await self.strategies.get(name).describe(kuid) is not None
+
+    async def delete(self, name: str, kuid: str) -> Document:
+        """Delete a user's credentials.
+
+        Raises:
+            PreconditionError: there are none.
+        """
+        if not await self.strategies.get(name).remove(kuid):
+            raise _none()
+        return {"acknowledged": True}
+
+    async def check_present(self, name: str, kuid: str, password: Any) -> None:
+        """Make sure that somebody knows the credentials that they are about to change, where that is required.
+
+        Raises:
+            BadRequestError: no password was given.
+            ForbiddenError: it is not the present one.
+        """
+        if not self._requires_password:
+            return
+        if not isinstance(password, str) or not password:
+            raise BadRequestError("The present password is required.")
+        if not await self.strategies.get(name).check_password(kuid, password):
+            raise ForbiddenError("The present password is another.")
+
+    async def search(self, arguments: SearchCredentials) -> Document:
+        """Find users by their credentials: `{hits, total}`."""
+        strategy = self.strategies.get(arguments.strategy)
+        body = arguments.body or {}
+        if arguments.size > self._most_hits:
+            raise api_error("services.storage.get_limit_exceeded")
+        return await strategy.search(
+            body.get("query"), body.get("sort"), lang=arguments.lang, skip=arguments.first, size=arguments.size
+        )
 
 
-def _text(fields: Mapping[str, Any], name: str, required: str) -> str:
-    value = fields.get(name)
-    if value is None or value == "":
-        raise BadRequestError(required)
-    if not isinstance(value, str):
-        raise invalid_type(f"body.credentials.{LOCAL}.{name}", "string")
-    return value
+def _there(described: dict[str, Any] | None) -> Document:
+    if described is None:
+        raise _none()
+    return described
 
 
-def _taken() -> ApiError:
-    return PreconditionError("This user name is taken, or the user has a password already.")
+def _none() -> PreconditionError:
+    return PreconditionError("The user has no credentials of this strategy.")
+
+
+class CredentialsController(Controller):
+    """`security:` actions on anybody's credentials."""
+
+    name = "security"
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    @action("createCredentials")
+    async def create(self, arguments: WriteCredentials, context: Context) -> Document:
+        """Give a user credentials."""
+        return await self._write(arguments, context, is_update=False)
+
+    @action("updateCredentials")
+    async def update(self, arguments: WriteCredentials, context: Context) -> Document:
+        """Change a user's credentials."""
+        return await self._write(arguments, context, is_update=True)
+
+    @action("validateCredentials")
+    async def validate(self, arguments: ValidateCredentials) -> bool:
+        """Tell that credentials would be accepted."""
+        return await self._credentials.validate(arguments.strategy, arguments.id, arguments.body)
+
+    @action("hasCredentials")
+    async def exist(self, arguments: NamedCredentials) -> bool:
+        """Tell whether a user has credentials."""
+        return await self._credentials.exist(arguments.strategy, arguments.id)
+
+    @action("getCredentials")
+    async def get(self, arguments: NamedCredentials) -> Document:
+        """Show a user's credentials."""
+        return await self._credentials.show(arguments.strategy, arguments.id)
+
+    @action("getCredentialsById")
+    async def get_by_id(self, arguments: NamedCredentials) -> Document:
+        """Show credentials by their own id."""
+        return await self._credentials.show_by_id(arguments.strategy, arguments.id)
+
+    @action("deleteCredentials")
+    async def delete(self, arguments: NamedCredentials) -> Document:
+        """Delete a user's credentials."""
+        return await self._credentials.delete(arguments.strategy, arguments.id)
+
+    @action("getCredentialFields")
+    def get_fields(self, arguments: StrategyArguments) -> list[str]:
+        """List the fields of a strategy's credentials."""
+        return list(self._credentials.strategies.get(arguments.strategy).fields)
+
+    @action("getAllCredentialFields")
+    def get_all_fields(self) -> dict[str, list[str]]:
+        """List the fields of every strategy's credentials."""
+        return self._credentials.strategies.fields
+
+    @action("searchUsersByCredentials")
+    async def search(self, arguments: SearchCredentials) -> Document:
+        """Find users by their credentials."""
+        return await self._credentials.search(arguments)
+
+    async def _write(self, arguments: WriteCredentials, context: Context, *, is_update: bool) -> Document:
+        return await self._credentials.write(
+            arguments.strategy, arguments.id, arguments.body, updater=context.principal.kuid, is_update=is_update
+        )
+
+
+class OwnCredentialsController(Controller):
+    """`auth:` actions on the caller's credentials."""
+
+    name = "auth"
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    @action("getStrategies")
+    def list_strategies(self) -> list[str]:
+        """List the ways to log in."""
+        return self._credentials.strategies.names
+
+    @action("createMyCredentials", logged_in_only=True)
+    async def create(self, arguments: WriteOwnCredentials, context: Context) -> Document:
+        """Give oneself credentials."""
+        kuid = context.principal.kuid
+        return await self._credentials.write(arguments.strategy, kuid, arguments.body, updater=kuid, is_update=False)
+
+    @action("updateMyCredentials", logged_in_only=True)
+    async def update(self, arguments: WriteOwnCredentials, context: Context) -> Document:
+        """Change one's credentials."""
+        kuid = context.principal.kuid
+        fields = dict(arguments.body)
+        present = fields.pop("currentPassword", None)
+        await self._credentials.check_present(arguments.strategy, kuid, present or arguments.password)
+        return await self._credentials.write(arguments.strategy, kuid, fields, updater=kuid, is_update=True)
+
+    @action("validateMyCredentials", logged_in_only=True)
+    async def validate(self, arguments: WriteOwnCredentials, context: Context) -> bool:
+        """Tell that credentials would be accepted."""
+        return await self._credentials.validate(arguments.strategy, context.principal.kuid, arguments.body)
+
+    @action("getMyCredentials", logged_in_only=True)
+    async def get(self, arguments: StrategyArguments, context: Context) -> Document:
+        """Show one's credentials."""
+        return await self._credentials.show(arguments.strategy, context.principal.kuid)
+
+    @action("credentialsExist", logged_in_only=True)
+    async def exist(self, arguments: StrategyArguments, context: Context) -> bool:
+        """Tell whether one has credentials."""
+        return await self._credentials.exist(arguments.strategy, context.principal.kuid)
+
+    @action("deleteMyCredentials", logged_in_only=True)
+    async def delete(self, arguments: DeleteOwnCredentials, context: Context) -> Document:
+        """Delete one's credentials."""
+        kuid = context.principal.kuid
+        present = (arguments.body or {}).get("currentPassword")
+        await self._credentials.check_present(arguments.strategy, kuid, present or arguments.password)
+        return await self._credentials.delete(arguments.strategy, kuid)

@@ -14,7 +14,7 @@ from gateway.actions import ANONYMOUS_ID, NOBODY, Principal
 from gateway.security.rights import CompiledRights, Policy, Table, compile_restriction
 from gateway.storage.mongo import Collection, Document
 
-__all__ = ["ANONYMOUS_PROFILE", "Directory"]
+__all__ = ["ANONYMOUS_PROFILE", "Directory", "table_of"]
 
 ANONYMOUS_PROFILE = "anonymous"
 
@@ -46,7 +46,7 @@ class Directory:
     async def refresh(self) -> None:
         """Read everything again; afterwards every write acknowledged before the call counts."""
         async with self._reading:
-            roles = {role["_id"]: _table(role) for role in await self._roles.find({})}
+            roles = {role["_id"]: table_of(role["content"]) for role in await self._roles.find({})}
             profiles = await self._profiles.find({})
         self._compiled = {profile["_id"]: _profile(profile, roles) for profile in profiles}
         self._rights = {}
@@ -75,8 +75,9 @@ class Directory:
         return [self._compiled[name] for name in profile_ids if name in self._compiled]
 
 
-def _table(role: Document) -> Table:
-    controllers: dict[str, Any] = role["content"].get("controllers", {})
+def table_of(content: Document) -> Table:
+    """The definition of a role as the table that rights are compiled from."""
+    controllers: dict[str, Any] = content.get("controllers", {})
     return {name: dict(entry.get("actions", {})) for name, entry in controllers.items()}
 
 

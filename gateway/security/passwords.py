@@ -1,10 +1,13 @@
 """Passwords: argon2id, away from the event loop.
 
 Rules of the file: the only one that knows argon2. At most a fixed number of hashes run at once, because each takes
-64 MiB and some 50 ms of a core (RFC 9106 §4, second recommended option); the others wait in line.
+64 MiB and some 50 ms of a core (RFC 9106 §4, second recommended option); the others wait in line. A hash brought
+along from Kuzzle, `pbkdf2-sha512$<salt>$<hex>`, counts until its next login, which makes a new one (deviation 11).
 """
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,6 +26,10 @@ _LONGEST_LINE = 64
 """Computations that may run or wait: with two threads, the last of them waits some two seconds."""
 
 T = TypeVar("T")
+
+_KUZZLE = "pbkdf2-sha512$"
+_KUZZLE_ROUNDS = 10_000
+_KUZZLE_BYTES = 512
 
 
 class Passwords:
@@ -64,6 +71,10 @@ class Passwords:
             return False
         return await self._run(self._matches, stored, password)
 
+    def is_outdated(self, stored: str) -> bool:
+        """Tell whether a hash was made in another way than today's."""
+        return stored.startswith(_KUZZLE) or self._hasher.check_needs_rehash(stored)
+
     async def prepare(self) -> None:
         """Make the decoy, so that the first login of an unknown user takes no longer than the next."""
         self._decoy = await self.hash("")
@@ -83,7 +94,16 @@ class Passwords:
             self._in_line -= 1
 
     def _matches(self, stored: str, password: str) -> bool:
+        if stored.startswith(_KUZZLE):
+            return _matches_kuzzle(stored, password)
         try:
             return self._hasher.verify(stored, password)
         except (Argon2Error, InvalidHashError):
             return False
+
+
+def _matches_kuzzle(stored: str, password: str) -> bool:
+    """PBKDF2 as the original's login plugin does it: the salt is text, the hash 512 bytes in hex (auth.md, "Hash")."""
+    _, salt, expected = stored.split("$")
+    made = hashlib.pbkdf2_hmac("sha512", password.encode(), salt.encode(), _KUZZLE_ROUNDS, _KUZZLE_BYTES)
+    return hmac.compare_digest(made.hex(), expected)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.protocol.errors import api_error
 
-__all__ = ["Document", "check_content", "check_id", "history", "new_document", "present"]
+__all__ = ["Document", "check_content", "check_id", "history", "merge", "new_document", "present", "without_own"]
 
 Document = dict[str, Any]
 
@@ -30,8 +30,7 @@ def new_document(document_id: str, content: Mapping[str, Any], *, author: str, n
         BadRequestError: the content cannot be stored.
     """
     check_content(content)
-    kept = {key: value for key, value in content.items() if key not in _OWN_KEYS}
-    return {"_id": document_id, "content": kept, "_kuzzle_info": history(author, now)}
+    return {"_id": document_id, "content": without_own(content), "_kuzzle_info": history(author, now)}
 
 
 def present(document: Document) -> Document:
@@ -40,6 +39,20 @@ def present(document: Document) -> Document:
         "_id": document["_id"],
         "_source": {**document["content"], "_kuzzle_info": document["_kuzzle_info"]},
     }
+
+
+def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Document:
+    """Lay new content over old, object into object; lists and everything else are replaced (security.md §3)."""
+    merged = dict(old)
+    for key, value in new.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def without_own(content: Mapping[str, Any]) -> Document:
+    """Content without the keys that are ours."""
+    return {key: value for key, value in content.items() if key not in _OWN_KEYS}
 
 
 def check_id(document_id: str, name: str = "_id") -> str:

@@ -66,9 +66,16 @@ class CertainInsert:
                 raise
             await self._settle(document)  # what stands in the way may be our own, of a write that was sent twice
 
-    async def take_back(self, document: Document) -> None:
-        """Delete exactly this document, for as long as it takes."""
-        self._hunted.append((self._own(document), asyncio.get_running_loop().time() + self._hunt_s))
+    async def take_back(self, document: Document, *, is_stored: bool = False) -> None:
+        """Delete exactly this document, for as long as it takes.
+
+        One that `is_stored` for certain is gone when this returns, unless the database is silent.
+        """
+        own = self._own(document)
+        until = asyncio.get_running_loop().time() + self._hunt_s
+        if is_stored and await self._hunt_on(own, until=0) is None:
+            return
+        self._hunted.append((own, until))
         if self._hunter is None:
             self._hunter = asyncio.create_task(self._hunt())
 

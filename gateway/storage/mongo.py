@@ -8,9 +8,12 @@ journaled before it returns; reads see what a majority has.
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
+import random
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +53,8 @@ _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example,
 _STREAM_PATIENCE_S = 1.0
 _LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
 _STREAM_RETRY_S = 1.0
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.5
 _DURABLE = WriteConcern(w="majority", j=True)
 
 
@@ -132,12 +137,13 @@ class Database:
         Raises:
             ApiError: what `work` raised, or that the database cannot be reached.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        until = time.monotonic() + self._timeout_s
         with _translated():
             async with await self._client.start_session() as session:
-                while not await _runs_through(session, work):
-                    if asyncio.get_running_loop().time() > deadline:
-                        raise api_error("services.storage.not_connected")
+                for attempt in itertools.count():
+                    if await _attempt(session, work, until):
+                        return
+                    await _give_way(attempt)
 
     async def watch(self, names: Sequence[str], changed: Callable[[], Awaitable[None]]) -> None:
         """Call `changed` after every write to one of the collections, by any process; never returns.
@@ -234,17 +240,29 @@ class Collection:
             return found
 
     async def find(
-        self, query: Document, *, sort: Sequence[tuple[str, int]] = (("_id", 1),), skip: int = 0, limit: int = 0
+        self,
+        query: Document,
+        *,
+        sort: Sequence[tuple[str, int]] = (("_id", 1),),
+        skip: int = 0,
+        limit: int = 0,
+        fields: Sequence[str] | None = None,
     ) -> list[Document]:
-        """Documents that match, in order; `limit` 0 means all."""
+        """Documents that match, in order; `limit` 0 means all, `fields` None whole ones."""
         with _translated():
-            cursor = self._collection.find(query, sort=list(sort), skip=skip, limit=limit)
+            cursor = self._collection.find(query, fields, sort=list(sort), skip=skip, limit=limit)
             documents: list[Document] = await cursor.to_list(None)
             return documents
 
     async def count(self, query: Document) -> int:
-        """How many documents match."""
+        """How many documents match.
+
+        Of all of them the database keeps count, so that this does not grow with their number; after a crash of the
+        database itself that count may be off by what was being written.
+        """
         with _translated():
+            if not query:
+                return int(await self._collection.estimated_document_count())
             return int(await self._collection.count_documents(query))
 
     async def update_one(
@@ -254,6 +272,14 @@ class Collection:
         with _translated(inside=transaction):
             done = await self._collection.update_one(query, update, upsert=upsert, session=transaction)
             return bool(done.matched_count or done.upserted_id is not None)
+
+    async def update_many(
+        self, query: Document, update: Document | list[Document], transaction: Transaction = None
+    ) -> int:
+        """Change every document that matches (operators, or stages of a pipeline); return how many did."""
+        with _translated(inside=transaction):
+            done = await self._collection.update_many(query, update, session=transaction)
+            return int(done.matched_count)
 
     async def replace_one(self, document: Document, transaction: Transaction = None) -> None:
         """Put a document in the place of the one with its `_id`, or store it."""
@@ -312,16 +338,37 @@ async def run_admin_command(socket_path: str, command: Mapping[str, Any]) -> dic
         raise ConnectionError(f"no mongod answers at {socket_path}") from error
 
 
-async def _runs_through(session: Transaction, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> bool:
-    """Run one transaction; False when it met another one, or the connection broke, and may be run again."""
+async def _attempt(session: Any, work: Callable[[Transaction], Coroutine[Any, Any, None]], until: float) -> bool:
+    """Run a transaction once; False if it met a conflict and has to run again.
+
+    Motor's own `with_transaction` (3.7) does not look at what goes wrong at the commit, and some conflicts show there.
+    """
     try:
         async with session.start_transaction(write_concern=_DURABLE):
             await work(session)
     except PyMongoError as error:
-        if error.has_error_label("TransientTransactionError"):
-            return False
-        raise
-    return True
+        fault = error
+    else:
+        return True
+    for attempt in itertools.count():
+        if time.monotonic() > until or not fault.has_error_label("UnknownTransactionCommitResult"):
+            break
+        await _give_way(attempt)
+        try:
+            await session.commit_transaction()  # committing what is committed already does no harm
+        except PyMongoError as error:
+            fault = error
+        else:
+            return True
+    if time.monotonic() > until or not fault.has_error_label("TransientTransactionError"):
+        raise fault
+    return False
+
+
+async def _give_way(attempt: int) -> None:
+    """Wait for a moment, so that of two that are in each other's way one gets through."""
+    longest = min(_FIRST_PAUSE_S * 2 ** min(attempt, 10), _LONGEST_PAUSE_S)
+    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - to differ, not to be secret
 
 
 def _write_error(failure: Mapping[str, Any]) -> ApiError:

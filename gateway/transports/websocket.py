@@ -96,6 +96,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_traffic",
         "_unwritten",
         "_ws",
+        "address",
         "id",
         "is_local",
     )
@@ -116,6 +117,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._head = bytearray()
         self._heard = self._deadline_from = self._loop.time()
         self.id = str(self._ws.id)
+        self.address = ""
         self.is_local = False
 
     # What the event loop calls.
@@ -238,7 +240,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._ws.send_response(self._ws.accept(request))
         self._heard = self._loop.time()
         if self._flow is not None:
-            self.is_local = is_this_machine(self._flow.peer, request.headers.raw_items())
+            self.address = self._flow.peer
+            self.is_local = is_this_machine(self.address, request.headers.raw_items())
 
     # Messages.
 

@@ -17,7 +17,7 @@ from gateway.protocol.arguments import Arguments, OptionalId, RequiredId
 from gateway.protocol.codec import decode_text
 from gateway.protocol.messages import Request
 from gateway.routing import Router
-from gateway.security.api_keys import CreateKey, DeleteKey, SearchKeys
+from gateway.security.api_keys.arguments import CreateKey, DeleteKey, SearchKeys
 from gateway.security.lifetimes import end_of_life, life_span
 from gateway.security.records import check_content, check_id
 from tests.driving import SilentConnection, drive

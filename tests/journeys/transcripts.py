@@ -6,6 +6,7 @@
     > {"controller": …}               one frame; `requestId` is added
     < 200 PATTERN                     its answer is a success with this `result`; no pattern: there is no such key
     < 404 some.error.id 12345 [props] its answer is an error; after the status nothing: one without id
+    < 206 some.error.id 12345 [props] PATTERN    some of it failed: an error, and the `result` of the rest
 
 Lines that begin with two spaces continue the line before. A pattern is JSON that must be met exactly, down to the
 keys of objects (`"...": true` allows others), but for these texts: `<kind>` is any value of that kind (see `KINDS`),
@@ -60,7 +61,7 @@ class Exchange(NamedTuple):
         speaker: name of the connection.
         frame: what is sent.
         status: of the answer.
-        expected: the pattern of a result, or id, code and props of an error; empty for neither.
+        expected: the pattern of a result, or id, code and props of an error, and for 206 both; empty for neither.
     """
 
     where: str
@@ -115,8 +116,12 @@ def _exchange(where: str, speaker: str, frame: Any, mark: str, text: str) -> Exc
     status, _, rest = text.partition(" ")
     if int(status) == 200 or not rest:
         return Exchange(where, speaker, frame, int(status), (json.loads(rest),) if rest else ())
-    error_id, code, props = rest.split(maxsplit=2)
-    return Exchange(where, speaker, frame, int(status), (error_id, int(code), json.loads(props)))
+    error_id, code, rest = rest.split(maxsplit=2)
+    props, end = json.JSONDecoder().raw_decode(rest)
+    if int(status) != 206 and rest[end:]:
+        raise ValueError(f"only 206 has a result beside its error: {text}")
+    result = (json.loads(rest[end:]),) if int(status) == 206 else ()
+    return Exchange(where, speaker, frame, int(status), (error_id, int(code), props, *result))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, str]]:

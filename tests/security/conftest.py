@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway import Config, Gateway
-from gateway.server import Rooms
+from gateway.rooms import Rooms
 from gateway.storage.mongo import Database, Document
 from tests.client import ADMIN, Client, connected
 from tests.conftest import configured

@@ -7,8 +7,8 @@ import pytest
 
 from gateway import Controller, action
 from gateway.protocol.errors import ApiError, api_error
+from gateway.rooms import Rooms
 from gateway.security.api_keys import ApiKeys, ApiKeysController
-from gateway.server import Rooms
 from gateway.storage.mongo import Database, Document
 from tests.client import ADMIN, Client
 from tests.conftest import Connect, StartGateway
@@ -98,17 +98,17 @@ async def keys(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> ApiKeys:
 
 def before_look(rooms: Rooms, number: int, deed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something just before the creation of a key looks for its owner for the first or second time."""
-    find = rooms.users.find
+    get = rooms.users.get
     looks = 0
 
-    async def find_after_deed(kuid: str) -> Document | None:
+    async def get_after_deed(kuid: str) -> Document:
         nonlocal looks
         looks += 1
         if looks == number:
             await deed()
-        return await find(kuid)
+        return await get(kuid)
 
-    monkeypatch.setattr(rooms.users, "find", find_after_deed)
+    monkeypatch.setattr(rooms.users, "get", get_after_deed)
 
 
 async def hunted_down(rooms: Rooms) -> None:
@@ -129,7 +129,7 @@ async def test_a_user_who_goes_meanwhile_leaves_no_key(
 
     await hunted_down(rooms)
     assert ("security.user.not_found", ("owner",)) == (refused.value.id, refused.value.props)
-    assert [] == await rooms.keys_collection.find({})
+    assert [] == await rooms.collections.keys.find({})
 
 
 async def test_who_is_refused_has_no_key(rooms: Rooms, keys: ApiKeys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ async def test_who_is_refused_has_no_key(rooms: Rooms, keys: ApiKeys, monkeypatc
 
     await hunted_down(rooms)
     assert 503 == refused.value.status
-    assert [] == await rooms.keys_collection.find({})
+    assert [] == await rooms.collections.keys.find({})
 
 
 async def test_a_user_who_goes_between_both_looks_leaves_no_key(
@@ -165,7 +165,7 @@ async def test_a_user_who_goes_between_both_looks_leaves_no_key(
 
     await hunted_down(rooms)
     assert "security.user.not_found" == refused.value.id
-    assert [] == await rooms.keys_collection.find({})
+    assert [] == await rooms.collections.keys.find({})
 
 
 async def test_taking_back_spares_a_stranger_s_key_of_the_same_id(
@@ -176,7 +176,7 @@ async def test_taking_back_spares_a_stranger_s_key_of_the_same_id(
 
     async def replace() -> None:
         await rooms.users.delete("owner")
-        await rooms.keys_collection.insert_one(dict(other))
+        await rooms.collections.keys.insert_one(dict(other))
 
     before_look(rooms, 2, replace, monkeypatch)
 
@@ -184,4 +184,4 @@ async def test_taking_back_spares_a_stranger_s_key_of_the_same_id(
         await keys.issue("owner", "k", "d", None, author="admin")
 
     await hunted_down(rooms)
-    assert [other] == await rooms.keys_collection.find({})
+    assert [other] == await rooms.collections.keys.find({})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.protocol.errors import ApiError
-from gateway.server import Rooms
+from gateway.rooms import Rooms
 from tests.security.conftest import House, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,6 +19,13 @@ async def make(house: House, **arguments: Any) -> tuple[int, str | None, list[An
     """Make a user with local credentials that must be refused."""
     content = {"profileIds": ["default"]}
     return await refusal(house.admin, "security:createUser", body={"content": content, "credentials": arguments})
+
+
+async def store(rooms: Rooms, kuid: str, username: str) -> None:
+    """Give a user, who need not exist, the password `p`."""
+    local = rooms.strategies.get("local")
+    fields = {"username": username, "password": "p"}
+    await local.store(await local.prepare(kuid, fields, updater=kuid, is_update=False), None)
 
 
 async def login(house: House, *credentials: Any, **beside: Any) -> tuple[int, str | None, list[Any] | None]:
@@ -40,12 +47,12 @@ async def login(house: House, *credentials: Any, **beside: Any) -> tuple[int, st
         pytest.param({"username": "admin", "password": "p"}, (412, None, None), id="user name taken"),
         pytest.param(
             {"username": "u", "password": 5},
-            (400, "api.assert.invalid_type", ["body.credentials.local.password", "string"]),
+            (400, "api.assert.invalid_type", ["password", "string"]),
             id="numeric password",
         ),
         pytest.param(
             {"username": {"$ne": ""}, "password": "p"},
-            (400, "api.assert.invalid_type", ["body.credentials.local.username", "string"]),
+            (400, "api.assert.invalid_type", ["username", "string"]),
             id="operator as user name",
         ),
         pytest.param(
@@ -68,12 +75,12 @@ async def test_credentials_that_cannot_be_meant_make_no_user(
 
 
 async def test_a_stored_password_is_a_hash_under_its_user_name(house: House) -> None:
-    """User name, kuid and an argon2id text; nothing else."""
+    """User name, kuid, an argon2id text, who set it and when; nothing else."""
     await house.add_user("stored")
 
     (record,) = [record for record in await house.stored("credentials") if record["_id"] == "stored"]
 
-    assert ("stored", {"_id", "kuid", "password"}) == (record["kuid"], set(record))
+    assert ("stored", {"_id", "kuid", "password", "updater", "changedAt", "history"}) == (record["kuid"], set(record))
     assert record["password"].startswith("$argon2id$v=19$")
 
 
@@ -169,7 +176,7 @@ async def test_an_unknown_user_costs_one_computation_like_everybody(
 ) -> None:
     """The right password, a wrong one, and a name that nobody has: counted, because time would tell."""
     await rooms.passwords.prepare()
-    await rooms.credentials.add(await rooms.credentials.prepare("k", {"username": "u", "password": "p"}), None)
+    await store(rooms, "k", "u")
     matches = rooms.passwords._matches
     compared: list[str] = []
 
@@ -179,10 +186,11 @@ async def test_an_unknown_user_costs_one_computation_like_everybody(
 
     monkeypatch.setattr(rooms.passwords, "_matches", count)
 
-    assert "k" == await rooms.credentials.verify({"username": "u", "password": "p"})
+    local = rooms.strategies.get("local")
+    assert "k" == await local.verify({"username": "u", "password": "p"})
     for username, password in (("u", "wrong"), ("ghost", "any")):
         with pytest.raises(ApiError, match="wrong username or password"):
-            await rooms.credentials.verify({"username": username, "password": password})
+            await local.verify({"username": username, "password": password})
 
     assert ["p", "wrong", "any"] == compared
 
@@ -192,11 +200,10 @@ async def test_credentials_of_a_user_who_is_gone_open_nothing(rooms: Rooms) -> N
     """They cannot be left behind by us; should they be, login says so."""
     signer = await rooms.signer()
     rooms.controllers(signer)
-    prepared = await rooms.credentials.prepare("gone", {"username": "u", "password": "p"})
-    await rooms.credentials.add(prepared, None)
+    await store(rooms, "gone", "u")
 
     with pytest.raises(ApiError) as refused:
-        await rooms.sessions.login({"username": "u", "password": "p"}, None)
+        await rooms.sessions.login("local", {"username": "u", "password": "p"}, None)
 
     assert ("plugin.strategy.unknown_kuid", 500) == (refused.value.id, refused.value.status)
 
@@ -204,11 +211,14 @@ async def test_credentials_of_a_user_who_is_gone_open_nothing(rooms: Rooms) -> N
 @pytest.mark.asyncio(loop_scope="function")
 async def test_a_user_has_one_user_name(rooms: Rooms) -> None:
     """A second record for the same user is refused by the database itself."""
-    await rooms.credentials.add(await rooms.credentials.prepare("k", {"username": "first", "password": "p"}), None)
-    second = await rooms.credentials.prepare("k", {"username": "second", "password": "p"})
+    await store(rooms, "k", "first")
 
     with pytest.raises(ApiError) as refused:
-        await rooms.credentials.add(second, None)
+        await store(rooms, "k", "second")
 
+    local = rooms.strategies.get("local")
     assert (412, None) == (refused.value.status, refused.value.id)
-    assert (True, False) == (await rooms.credentials.exists("k"), await rooms.credentials.exists("other"))
+    assert (True, False) == (
+        await local.describe("k") is not None,
+        await local.describe("other") is not None,
+    )

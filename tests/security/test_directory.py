@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway import Config
+from gateway.rooms import Rooms
 from gateway.security import directory as module
 from gateway.security.directory import Directory
-from gateway.server import Rooms, open_database
+from gateway.server import open_database
 
 
 async def add_role(rooms: Rooms, name: str, controller: str, action: str) -> None:
@@ -56,12 +57,12 @@ async def test_what_is_gone_gives_nothing(rooms: Rooms) -> None:
     await add_role(rooms, "getter", "extra", "get")
     await add_role(rooms, "setter", "extra", "set")
     await add_profile(rooms, "both", "getter", "setter")
-    await rooms.roles_collection.delete_one({"_id": "getter"})
+    await rooms.collections.roles.delete_one({"_id": "getter"})
     await rooms.directory.refresh()
 
     assert (False, True) == (allows(rooms.directory, "both"), allows(rooms.directory, "both", action="set"))
 
-    await rooms.profiles_collection.delete_one({"_id": "both"})
+    await rooms.collections.profiles.delete_one({"_id": "both"})
     await rooms.directory.refresh()
 
     assert not allows(rooms.directory, "both", action="set")
@@ -98,7 +99,7 @@ async def test_the_anonymous_have_the_profile_anonymous(rooms: Rooms) -> None:
 
 async def test_before_the_first_reading_nobody_may_do_anything(rooms: Rooms) -> None:
     """A directory that has read nothing refuses."""
-    unread = Directory(rooms.roles_collection, rooms.profiles_collection)
+    unread = Directory(rooms.collections.roles, rooms.collections.profiles)
 
     assert not unread.anonymous.rights.allow("auth", "login", None, None)
     assert not unread.principal("u", ("admin",)).rights.allow("auth", "login", None, None)

@@ -8,9 +8,10 @@ import pytest
 
 from gateway import Config, Gateway
 from gateway.protocol.errors import ApiError
-from gateway.security.credentials import LocalCredentials, PreparedCredentials
+from gateway.rooms import Rooms
+from gateway.security.local import Local
 from gateway.security.roles import RESTRICTED_ROLES
-from gateway.server import Rooms, open_database
+from gateway.server import open_database
 from gateway.storage.mongo import Database
 from tests.client import ADMIN, Client
 from tests.conftest import Connect, StartGateway
@@ -197,14 +198,14 @@ async def winners(database: Database) -> tuple[list[str], list[str]]:
 def start_together(monkeypatch: pytest.MonkeyPatch, rivals: int) -> None:
     """Let all rivals begin their transactions in the same moment: none before the last has hashed its password."""
     barrier = asyncio.Barrier(rivals)
-    prepare = LocalCredentials.prepare
+    prepare = Local.prepare
 
-    async def prepare_and_wait(self: LocalCredentials, kuid: str, fields: Any) -> PreparedCredentials:
-        prepared = await prepare(self, kuid, fields)
+    async def prepare_and_wait(self: Local, kuid: str, fields: Any, **options: Any) -> Any:
+        prepared = await prepare(self, kuid, fields, **options)
         await barrier.wait()
         return prepared
 
-    monkeypatch.setattr(LocalCredentials, "prepare", prepare_and_wait)
+    monkeypatch.setattr(Local, "prepare", prepare_and_wait)
 
 
 async def test_of_many_at_once_one_wins(

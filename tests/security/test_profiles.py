@@ -65,7 +65,7 @@ def test_a_rate_limit_is_a_number_of_requests(given: int | None, kept: int) -> N
         pytest.param(
             {"policies": [{"roleId": "a", "restrictedTo": {}}]},
             "invalid_type",
-            ("p.policies[0].restrictedTo", "array"),
+            ("p.policies[0].restrictedTo", "object[]"),
             id="restriction is an object",
         ),
         pytest.param(

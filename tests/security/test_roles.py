@@ -18,8 +18,8 @@ def allowing(**controllers: Any) -> dict[str, Any]:
 
 
 def check(content: Any, *, force: bool = False) -> None:
-    """Check a definition for a role `r`, where nobody has registered anything but `extra`."""
-    check_role("r", content, force=force, is_known=lambda name: name == "extra")
+    """Check a definition for a role `r`, where nobody has registered anything but `extra:dance`."""
+    check_role("r", content, force=force, actions_of={"extra": ("dance",)}.get)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def check(content: Any, *, force: bool = False) -> None:
         pytest.param(allowing(auth={"login": True, "*": False}), id="native action"),
         pytest.param(allowing(document={"create": True}), id="native action that is not served here"),
         pytest.param(allowing(ms={"get": True}, memoryStorage={"get": True}), id="both names of the cache"),
-        pytest.param(allowing(extra={"whatever": True}), id="a controller of an extension, any action"),
+        pytest.param(allowing(extra={"dance": True, "*": False}), id="an action of an extension"),
         pytest.param(allowing(auth={"login": True}) | {"tags": ["a"], "note": {"free": 1}}, id="free fields"),
     ],
 )
@@ -47,10 +47,10 @@ def test_a_role_that_can_be_meant_passes(content: dict[str, Any]) -> None:
         pytest.param({"controllers": {}}, "empty_argument", ("r.controllers",), id="no controller"),
         pytest.param({"controllers": "all"}, "invalid_type", ("r.controllers", "object"), id="text"),
         pytest.param({"controllers": []}, "invalid_type", ("r.controllers", "object"), id="array"),
-        pytest.param({"controllers": {"auth": None}}, "empty_argument", ("auth",), id="null controller"),
+        pytest.param({"controllers": {"auth": None}}, "invalid_type", ("auth", "object"), id="null controller"),
         pytest.param({"controllers": {"auth": {}}}, "empty_argument", ("auth",), id="empty controller"),
         pytest.param({"controllers": {"auth": True}}, "invalid_type", ("auth", "object"), id="controller is a boolean"),
-        pytest.param({"controllers": {"auth": {"x": 1}}}, "missing_argument", ("auth.actions",), id="no actions"),
+        pytest.param({"controllers": {"auth": {"x": 1}}}, "missing_argument", ("auth",), id="no actions"),
         pytest.param(allowing(auth={}), "empty_argument", ("auth.actions",), id="empty actions"),
         pytest.param(allowing(auth=["login"]), "invalid_type", ("auth.actions", "object"), id="actions in an array"),
         pytest.param(allowing(auth={"login": "yes"}), "invalid_type", ("auth.actions.login", "boolean"), id="text"),
@@ -190,10 +190,15 @@ class Extra(Controller):
 
 
 async def test_a_registered_controller_needs_no_force(start_gateway: StartGateway, connect: Connect) -> None:
-    """What an extension registers is known, whatever its actions are called."""
+    """What an extension registers is known; an action that it does not have needs force."""
     client = await connect(await start_gateway(Extra(), security={"initial_rights": "open"}))
+    too_much = allowing(extra={"dance": True, "sing": True})
 
-    await client.succeed("security:createRole", _id="r", body=allowing(extra={"dance": True, "sing": True}))
+    await client.succeed("security:createRole", _id="r", body=allowing(extra={"dance": True, "*": True}))
+    assert (400, "security.role.unknown_action", ["s", "sing", "extra", ""]) == await refusal(
+        client, "security:createRole", _id="s", body=too_much
+    )
+    await client.succeed("security:createRole", _id="s", body=too_much, force=True)
 
 
 @pytest.mark.asyncio(loop_scope="module")

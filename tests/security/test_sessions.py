@@ -117,7 +117,7 @@ async def test_a_login_is_stored_without_its_token(house: House) -> None:
 
     end = result["expiresAt"]
     sweep = datetime.fromtimestamp(end / 1000, UTC)
-    created = {"createdAt": end - 60_000, "expireOn": sweep}
+    created = {"createdAt": end - 60_000, "expireOn": sweep, "singleUse": False}
     assert {"_id": mark, "userId": "admin", "expiresAt": end, "ttl": 60_000} | created == record
 
 

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.protocol.errors import ApiError
+from gateway.rooms import Rooms
 from gateway.security.api_keys import ApiKeysController
 from gateway.security.sessions import Sessions
-from gateway.server import Rooms
 from tests.security.conftest import House, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -205,7 +205,7 @@ async def made_at(rooms: Rooms, kind: str, *, now: int, span: int) -> tuple[Sess
     if kind == "key":
         source = (await keys.issue("u", None, "d", span, author="u"))["_source"]
         return sessions, source["token"], source["expiresAt"]
-    result, token = await sessions.login(local, span)
+    result, token = await sessions.login("local", local, span)
     return sessions, token, result["expiresAt"]
 
 
@@ -226,10 +226,10 @@ async def test_a_record_counts_for_the_user_of_the_token_only(rooms: Rooms) -> N
     session = await sessions.verify(token)
     assert ("u", -1, False) == (session.kuid, session.expires_at, session.is_api_key)
 
-    await rooms.users_collection.delete_one({"_id": "u"})
+    await rooms.collections.users.delete_one({"_id": "u"})
     with pytest.raises(ApiError) as refused:
         await sessions.principal(session)
     assert ("security.user.not_found", 404) == (refused.value.id, refused.value.status)
 
-    await rooms.tokens_collection.update_one({}, {"$set": {"userId": "admin"}})
+    await rooms.collections.tokens.update_one({}, {"$set": {"userId": "admin"}})
     assert not await is_valid(sessions, token)

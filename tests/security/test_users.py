@@ -7,8 +7,8 @@ import pytest
 
 from gateway.actions import ANONYMOUS_ID
 from gateway.protocol.errors import ApiError
-from gateway.security import users as module
-from gateway.server import Rooms
+from gateway.rooms import Rooms
+from gateway.security.users import service as module
 from tests.client import Client
 from tests.conftest import Connect, StartGateway
 from tests.security.conftest import House, refusal
@@ -232,24 +232,24 @@ async def test_more_keys_than_a_batch_go_with_their_user(rooms: Rooms, monkeypat
     monkeypatch.setattr(module, "_PURGE_BATCH", 4)
     await rooms.users.create("rich", DEFAULT, {}, author="test")
     for number in range(11):
-        await rooms.keys_collection.insert_one({"_id": f"k{number}", "userId": "rich", "fingerprint": f"f{number}"})
-    await rooms.keys_collection.insert_one({"_id": "other", "userId": "poor", "fingerprint": "f"})
+        await rooms.collections.keys.insert_one({"_id": f"k{number}", "userId": "rich", "fingerprint": f"f{number}"})
+    await rooms.collections.keys.insert_one({"_id": "other", "userId": "poor", "fingerprint": "f"})
 
     await rooms.users.delete("rich")
 
-    assert ["other"] == [key["_id"] for key in await rooms.keys_collection.find({})]
+    assert ["other"] == [key["_id"] for key in await rooms.collections.keys.find({})]
 
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_what_a_broken_deletion_left_does_not_come_alive(rooms: Rooms) -> None:
     """A new user of an old id owns none of the old one's keys, tokens and passwords."""
-    await rooms.keys_collection.insert_one({"_id": "old", "userId": "phoenix", "fingerprint": "f"})
-    await rooms.tokens_collection.insert_one({"_id": "old", "userId": "phoenix"})
-    await rooms.credentials_collection.insert_one({"_id": "old", "kuid": "phoenix", "password": "-"})
+    await rooms.collections.keys.insert_one({"_id": "old", "userId": "phoenix", "fingerprint": "f"})
+    await rooms.collections.tokens.insert_one({"_id": "old", "userId": "phoenix"})
+    await rooms.collections.credentials.insert_one({"_id": "old", "kuid": "phoenix", "password": "-"})
 
     await rooms.users.create("phoenix", DEFAULT, {}, author="test")
 
-    for collection in (rooms.keys_collection, rooms.tokens_collection, rooms.credentials_collection):
+    for collection in (rooms.collections.keys, rooms.collections.tokens, rooms.collections.credentials):
         assert [] == await collection.find({})
 
 

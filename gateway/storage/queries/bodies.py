@@ -93,13 +93,13 @@ _LANGUAGES: dict[str, Callable[[Any, Schema], Filter]] = {
 }
 
 
-def read_query(query: Any, schema: Schema, lang: Any = "elasticsearch") -> Filter:
-    """Translate a query in the language that the argument `lang` names.
+def read_query(query: Any, schema: Schema, lang: Any = None) -> Filter:
+    """Translate a query in the language that the argument `lang` names; none is `elasticsearch`.
 
     Raises:
         BadRequestError: `api.assert.invalid_argument` for another language, and as the language's function.
     """
-    language = _LANGUAGES.get(lang) if isinstance(lang, str) else None
+    language = _LANGUAGES.get(lang) if isinstance(lang, str) else to_filter if lang is None else None
     if language is None:
         raise api_error("api.assert.invalid_argument", "lang", '"elasticsearch" or "koncorde"')
     return language(query, schema)
@@ -109,7 +109,7 @@ def read_search(
     body: Any,
     schema: Schema,
     *,
-    lang: str = "elasticsearch",
+    lang: Any = None,
     skip: int | None = None,
     size: int | None = None,
     max_size: int = MAX_SIZE,

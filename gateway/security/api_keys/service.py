@@ -1,18 +1,13 @@
-"""API keys: minted, found, revoked.
-
-Order of the file: the arguments, the service, the actions. A stored key is `{_id, description, expiresAt,
-fingerprint, ttl, userId, _kuzzle_info}`; the token leaves in one answer and is nowhere else. Source: security.md
-§1 and §2, deviations 1 to 8, 12, 16, 17.
-"""
+"""The keeper of API keys: mints, finds, revokes (security.md §1 and §2, deviations 1 to 8, 12, 16, 17)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from gateway.actions import Context, Controller, action
-from gateway.protocol.arguments import Arguments, Body, OptionalId, missing
+from gateway.protocol.arguments import missing
 from gateway.protocol.errors import ApiError, api_error
+from gateway.security.api_keys.arguments import DeleteKey, DeleteOwnKey, SearchOwnKeys
 from gateway.security.lifetimes import NEVER, check_policy, end_of_life, life_span
 from gateway.security.records import Document, check_id, history
 from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
@@ -21,7 +16,7 @@ from gateway.storage.certain_insert import CertainInsert
 from gateway.storage.mongo import Collection
 from gateway.storage.queries import Schema, read_query
 
-__all__ = ["API_KEY_MARKS", "ApiKeys", "ApiKeysController", "KeyPolicy", "OwnApiKeysController"]
+__all__ = ["API_KEY_MARKS", "ApiKeys", "KeyPolicy"]
 
 API_KEY_MARKS = ("_id", "fingerprint")
 """What tells our own write of a key from a stranger's."""
@@ -49,61 +44,6 @@ class KeyPolicy(Struct, frozen=True):
     soft_span: int = NEVER
     hard_span: int = NEVER
     most_hits: int = 10_000
-
-
-class Description(Body, frozen=True):
-    """The body of createApiKey; other fields are ignored."""
-
-    description: str
-
-
-class CreateOwnKey(Arguments, frozen=True, kw_only=True):
-    """Arguments of `auth:createApiKey`. `refresh` is accepted in every form and changes nothing."""
-
-    id: OptionalId = field(name="_id", default=None)
-    body: Description
-    expires_in: Any = None
-
-
-class CreateKey(Arguments, frozen=True, kw_only=True):
-    """Arguments of `security:createApiKey`. `refresh` is accepted in every form and changes nothing."""
-
-    user_id: str
-    id: OptionalId = field(name="_id", default=None)
-    body: Description
-    expires_in: Any = None
-
-
-class SearchOwnKeys(Arguments, frozen=True):
-    """Arguments of `auth:searchApiKeys`; the body is the query itself."""
-
-    first: int = field(name="from", default=0)
-    size: int = 10
-    lang: Any = None
-    body: dict[str, Any] | None = None
-
-
-class SearchKeys(SearchOwnKeys, frozen=True, kw_only=True):
-    """Arguments of `security:searchApiKeys`."""
-
-    user_id: str
-
-
-class DeleteOwnKey(Arguments, frozen=True):
-    """Arguments of `auth:deleteApiKey`: one of the three names a key (deviation 12)."""
-
-    id: OptionalId = field(name="_id", default=None)
-    fingerprint: OptionalId = None
-    key: OptionalId = None
-
-
-class DeleteKey(Arguments, frozen=True):
-    """Arguments of `security:deleteApiKey`."""
-
-    user_id: str
-    id: OptionalId = field(name="_id", default=None)
-    fingerprint: OptionalId = None
-    key: OptionalId = None
 
 
 class ApiKeys:
@@ -165,7 +105,7 @@ class ApiKeys:
         key_id = check_id(key_id) if key_id else self._new_id()
         if is_anonymous(owner):
             raise api_error("api.assert.invalid_argument", "userId", "somebody who can own a key")
-        await self._users.get(owner)
+        user = await self._users.get(owner)
         now = self._now()
         span = self._span(expires_in, own=own)
         expires_at = end_of_life(now, span)
@@ -179,7 +119,7 @@ class ApiKeys:
             "userId": owner,
             "_kuzzle_info": history(author, now),
         }
-        await self._store(key)
+        await self._store(key, user)
         shown = _present(key)
         shown["_source"] |= {"_kuzzle_info": key["_kuzzle_info"], "token": token}
         return shown
@@ -231,71 +171,18 @@ class ApiKeys:
             check_policy(span, self._policy.soft_span, "api_keys.soft_max_ttl")
         return span
 
-    async def _store(self, key: Document) -> None:
+    async def _store(self, key: Document, owner: Document) -> None:
         await self._inserts.insert(key)
-        # A deletion of the user removes the user first and the keys after, so one of the two sees the other.
+        # A deletion of the user removes the user first and the keys after, so one of the two sees the other. Another
+        # user who has the id by now was made at another time.
         try:
-            await self._users.get(key["userId"])
+            user = await self._users.get(owner["_id"])
         except ApiError:  # gone, or nobody can tell: whoever is refused must have no key
-            await self._inserts.take_back(key)
+            await self._inserts.take_back(key, is_stored=True)
             raise
-
-
-class ApiKeysController(Controller):
-    """`security:` actions on anybody's API keys."""
-
-    name = "security"
-
-    def __init__(self, keys: ApiKeys) -> None:
-        self._keys = keys
-
-    @action("createApiKey")
-    async def create(self, arguments: CreateKey, context: Context) -> Document:
-        """Mint a key for a user."""
-        return await self._keys.issue(
-            arguments.user_id,
-            arguments.id,
-            arguments.body.description,
-            arguments.expires_in,
-            author=context.principal.kuid,
-        )
-
-    @action("searchApiKeys")
-    async def search(self, arguments: SearchKeys) -> Document:
-        """Find keys of a user; whether there is such a user is not looked at."""
-        return await self._keys.search(arguments.user_id, arguments)
-
-    @action("deleteApiKey")
-    async def delete(self, arguments: DeleteKey) -> Document:
-        """Revoke a key of a user."""
-        return {"_id": await self._keys.revoke(arguments.user_id, arguments)}
-
-
-class OwnApiKeysController(Controller):
-    """`auth:` actions on the caller's API keys."""
-
-    name = "auth"
-
-    def __init__(self, keys: ApiKeys) -> None:
-        self._keys = keys
-
-    @action("createApiKey")
-    async def create(self, arguments: CreateOwnKey, context: Context) -> Document:
-        """Mint a key for oneself."""
-        kuid = context.principal.kuid
-        return await self._keys.issue(
-            kuid, arguments.id, arguments.body.description, arguments.expires_in, author=kuid, own=True
-        )
-
-    @action("searchApiKeys")
-    async def search(self, arguments: SearchOwnKeys, context: Context) -> Document:
-        """Find keys of one's own."""
-        return await self._keys.search(context.principal.kuid, arguments)
-
-    @action("deleteApiKey")
-    async def delete(self, arguments: DeleteOwnKey, context: Context) -> Document:
-        """Revoke a key of one's own."""
-        return {"_id": await self._keys.revoke(context.principal.kuid, arguments)}
+        if user["_kuzzle_info"]["createdAt"] != owner["_kuzzle_info"]["createdAt"]:
+            await self._inserts.take_back(key, is_stored=True)
+            raise api_error("security.user.not_found", owner["_id"])
 
 
 def _present(key: Document) -> Document:

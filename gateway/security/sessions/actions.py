@@ -1,0 +1,71 @@
+"""What is asked of sessions: the `auth:` actions on tokens."""
+
+from gateway.actions import ANONYMOUS_ID, Context, Controller, action
+from gateway.protocol.arguments import pick
+from gateway.protocol.errors import ApiError, api_error
+from gateway.security.records import Document
+from gateway.security.sessions.arguments import CheckToken, CreateToken, Login, Logout, RefreshToken
+from gateway.security.sessions.service import Sessions
+
+__all__ = ["SessionsController"]
+
+_UNAUTHORIZED = 401
+
+
+class SessionsController(Controller):
+    """`auth:` actions on the session and on oneself."""
+
+    name = "auth"
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @action("login")
+    async def login(self, arguments: Login) -> Document:
+        """Make a login token; in cookie mode the answer does not show it."""
+        beside = {"username": arguments.username, "password": arguments.password}
+        result, token = await self._sessions.login(
+            arguments.strategy, beside | (arguments.body or {}), arguments.expires_in
+        )
+        return result if arguments.cookie_auth else result | {"jwt": token}
+
+    @action("refreshToken", logged_in_only=True)
+    async def refresh(self, arguments: RefreshToken, context: Context) -> Document:
+        """Make a new login token in the place of the one in use."""
+        session = context.session
+        if session is None:
+            raise api_error("security.rights.unauthorized", "auth", "refreshToken")
+        result, token = await self._sessions.refresh(session, arguments.expires_in)
+        return result if arguments.cookie_auth else result | {"jwt": token}
+
+    @action("createToken")
+    async def create_token(self, arguments: CreateToken, context: Context) -> Document:
+        """Make a token for the caller, perhaps for a single use."""
+        return await self._sessions.create_token(context.session, arguments.expires_in, single_use=arguments.single_use)
+
+    @action("logout")
+    async def logout(self, arguments: Logout, context: Context) -> Document:
+        """End the login token in use, or all of the user's."""
+        session = context.session
+        if context.principal.is_anonymous and not arguments.cookie_auth:
+            raise api_error("security.rights.unauthorized", "auth", "logout")
+        if session is not None:
+            await self._sessions.end(session)
+            if arguments.everywhere:
+                await self._sessions.end_all(session.kuid)
+        return {"acknowledged": True}
+
+    @action("checkToken")
+    async def check_token(self, arguments: CheckToken) -> Document:
+        """Tell whether a token counts; one that does not is an answer, not an error."""
+        body = arguments.body or {}
+        token = pick(body, "token", str) if "token" in body else ""
+        if not token:
+            return {"expiresAt": None, "kuid": ANONYMOUS_ID, "valid": True}
+        try:
+            session = await self._sessions.verify(token)
+        except ApiError as error:
+            if error.status != _UNAUTHORIZED:
+                raise
+            return {"state": error.message, "valid": False}
+        return {"expiresAt": session.expires_at, "kuid": session.kuid, "valid": True}
