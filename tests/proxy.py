@@ -29,7 +29,7 @@ class Proxy:
         commands: how often each command has come from the driver.
         latest: command → its latest document, without the documents that it carries.
         delay_s: how long each of the driver's messages is held up.
-        lost: how many answers have been lost.
+        lost: how many requests and answers have been lost.
     """
 
     def __init__(self, socket_path: str) -> None:
@@ -39,6 +39,7 @@ class Proxy:
         self._is_open = asyncio.Event()
         self._is_open.set()
         self._is_refusing = False
+        self._lost_command = self._refused_command = ""
         self._to_lose: Counter[str] = Counter()
         self._losing: set[int] = set()
         self._then_silent = False
@@ -47,6 +48,11 @@ class Proxy:
         self.delay_s = 0.0
         self.lost = 0
         self.uri = ""
+
+    @property
+    def is_away(self) -> bool:
+        """Nothing passes at present."""
+        return self._is_refusing or not self._is_open.is_set()
 
     async def open(self) -> None:
         """Listen; `uri` is where."""
@@ -74,6 +80,14 @@ class Proxy:
         self._is_open.set()
         self.cut()
 
+    def lose_requests(self, command: str) -> None:
+        """Cut the connection of every command of that name instead of passing it on."""
+        self._lost_command = command
+
+    def refuse_at(self, command: str) -> None:
+        """Be down from the next command of that name on, which does not reach the server."""
+        self._refused_command = command
+
     def fall_silent(self) -> None:
         """Be a network that swallows everything: connections stay, nothing passes."""
         self._is_open.clear()
@@ -81,6 +95,7 @@ class Proxy:
     def heal(self) -> None:
         """Pass everything on, what was held back first."""
         self._is_refusing = self._then_silent = False
+        self._lost_command = self._refused_command = ""
         self._to_lose.clear()
         self._is_open.set()
 
@@ -122,6 +137,13 @@ class Proxy:
                 name = next(iter(command))
                 self.commands[name] += 1
                 self.latest[name] = command
+                if name == self._lost_command:
+                    self.lost += 1
+                    return
+                if name == self._refused_command:
+                    self._refused_command = ""
+                    self.refuse()
+                    return
                 if self._to_lose[name] > 0:
                     self._to_lose[name] -= 1
                     self._losing.add(_HEADER.unpack_from(message)[1])

@@ -104,6 +104,20 @@ async def test_a_lost_answer_is_a_key(times: int, admins: Admins, keys: Keys, pr
     assert (1 == proxy.lost) if times == 1 else (proxy.lost > 1)
 
 
+async def test_a_lost_request_is_sent_again(admins: Admins, keys: Keys, proxy: Proxy) -> None:
+    """Nothing has been stored when the driver gives up; the client does not get a key before something has."""
+    proxy.lose_requests("insert")
+
+    asking = asyncio.create_task(keys.make(admins[0]))
+    await asyncio.sleep(1.2)  # an operation may take one second
+    proxy.heal()
+    await asking
+
+    assert (1, []) == (len(keys.made), keys.refused)
+    assert await keys.are_exact()
+    assert proxy.lost > 1
+
+
 async def test_a_lost_answer_and_then_silence_is_503_and_no_key(admins: Admins, keys: Keys, proxy: Proxy) -> None:
     """The client is told in bounded time, and the record is hunted down once the database is back."""
     proxy.lose_answers("insert", then_fall_silent=True)
@@ -121,16 +135,16 @@ async def test_a_lost_answer_and_then_silence_is_503_and_no_key(admins: Admins, 
 
 
 def be_down(proxy: Proxy) -> None:
-    """Reset every connection."""
-    proxy.refuse()
+    """Reset every connection, as the next insert comes."""
+    proxy.refuse_at("insert")
 
 
 def be_silent(proxy: Proxy) -> None:
-    """Swallow everything."""
-    proxy.fall_silent()
+    """Swallow everything, once the next insert has happened."""
+    proxy.lose_answers("insert", then_fall_silent=True)
 
 
-@pytest.mark.parametrize("fault", [be_down, be_silent], ids=["down", "silent"])
+@pytest.mark.parametrize("fault", [be_down, be_silent], ids=["down before an insert", "silent after an insert"])
 async def test_a_database_that_is_away_for_two_seconds(
     fault: Callable[[Proxy], None], admins: Admins, keys: Keys, proxy: Proxy
 ) -> None:
@@ -146,6 +160,7 @@ async def test_a_database_that_is_away_for_two_seconds(
     asking = asyncio.gather(*(ask_and_ask(client) for client in admins))
     await until(lambda: len(keys.made) > 10)
     fault(proxy)
+    await until(lambda: proxy.is_away)
     await asyncio.sleep(2)
     made = len(keys.made)
     proxy.heal()
