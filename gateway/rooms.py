@@ -3,6 +3,7 @@
 Rules of the file: builds and connects; decides nothing. The clock, ids and randomness come from here and nowhere else.
 """
 
+import asyncio
 import logging
 import secrets
 import sys
@@ -58,6 +59,7 @@ _log = logging.getLogger("latchgate")
 
 _SECRET_BYTES = 64
 _SEEDED = "rights"
+_RETRY_S = 1.0
 
 Definitions = tuple[Mapping[str, Document], Mapping[str, Document]]
 """Built-in roles and profiles: id → content."""
@@ -114,7 +116,7 @@ class Collections:
     async def index(self) -> None:
         """Make sure of every index."""
         await self.users.index("content.profileIds")
-        await self.users.index("_kuzzle_info.createdAt")
+        await self.users.index("_kuzzle_info.createdAt", "_id")
         await self.profiles.index("content.policies.roleId")
         await self.credentials.index("kuid", unique=True)
         await self.tokens.index("userId")
@@ -320,8 +322,31 @@ class Rooms:
         ]
 
     async def watch(self) -> None:
-        """Follow what other processes change; never returns."""
-        await self.database.watch(("roles", "profiles"), self.directory.refresh)
+        """Follow what other processes change; never returns.
+
+        However many changes come, one reading takes in all that came before it.
+        """
+        changed = asyncio.Event()
+
+        async def note() -> None:
+            changed.set()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.database.watch(("roles", "profiles"), note))
+            group.create_task(self._keep_up(changed))
+
+    async def _keep_up(self, changed: asyncio.Event) -> None:
+        while True:
+            await changed.wait()
+            changed.clear()
+            try:
+                await self.directory.refresh()
+            except ApiError:
+                changed.set()
+                await asyncio.sleep(_RETRY_S)
+            except Exception:  # noqa: BLE001 - one odd document must not hide all later changes
+                _log.exception("roles and profiles could not be read")
+                await asyncio.sleep(_RETRY_S)
 
     async def close(self) -> None:
         """End what runs beside the requests."""

@@ -6,6 +6,7 @@ a bound cannot say stand in `__post_init__`, and in words under `accepts`. Every
 whole milliseconds (`_ms`), seconds only where the name says `_s`. `section.py` lists the keys of `extra`.
 """
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -42,6 +43,7 @@ _NOT_IN_DATABASE_NAMES = frozenset('/\\. "$*<>:|?\0')
 _SECRET_BYTES = 32  # RFC 7518 section 3.2: a key at least as long as the hash of HS256
 
 _BYTES = {"unit": "bytes"}
+_PATTERN = "a regular expression as Python's `re` reads it"
 
 
 class ServerSettings(Section, frozen=True, kw_only=True):
@@ -233,7 +235,7 @@ class SecuritySettings(Section, frozen=True, kw_only=True):
     ] = False
     password_pattern: Annotated[
         str,
-        Meta(description="Regular expression that a new password must hold a match of; empty for none."),
+        Meta(description="What a new password must hold a match of; empty for none.", extra={"accepts": _PATTERN}),
     ] = ""
     password_forbids_username: Annotated[
         bool, Meta(description="Whether a new password may not contain the user name, in any letter case.")
@@ -249,11 +251,15 @@ class SecuritySettings(Section, frozen=True, kw_only=True):
     ] = False
 
     def __post_init__(self) -> None:
-        """Refuse a short secret, and the lifetime 0: endless is -1, so 0 is a mistake."""
+        """Refuse a short secret, a pattern that nothing can be held against, and the lifetime 0, as endless is -1."""
         if self.jwt_secret and len(self.jwt_secret.encode()) < _SECRET_BYTES:
             raise ValueError("the secret is too short")
         if 0 in (self.auth_token_expires_in, self.auth_token_max_ttl, self.password_expires_after):
             raise ValueError("a lifetime cannot be 0")
+        try:
+            re.compile(self.password_pattern)
+        except re.error as error:
+            raise ValueError("the password pattern is no regular expression") from error
 
 
 class ApiKeysSettings(Section, frozen=True, kw_only=True):

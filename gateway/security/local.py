@@ -14,7 +14,7 @@ from msgspec import Struct
 from gateway.actions import ANONYMOUS_ID
 from gateway.protocol.arguments import invalid_type
 from gateway.protocol.errors import ApiError, BadRequestError, ForbiddenError, PreconditionError, api_error
-from gateway.security.passwords import Passwords
+from gateway.security.passwords import MAX_PASSWORD_CHARS, Passwords
 from gateway.security.records import Document, check_id
 from gateway.security.strategies import Strategy
 from gateway.storage.mongo import Collection, Transaction
@@ -67,7 +67,7 @@ class PasswordPolicy(Struct, frozen=True):
 
 class _Prepared(Struct, frozen=True):
     record: Document
-    replaced: str | None
+    replaced: Document | None
 
 
 class Local(Strategy):
@@ -107,7 +107,7 @@ class Local(Strategy):
             name = check_id(username, "username") if username else str(old["_id"])
         await self._check_free(name, kuid)
         record = {"_id": name, "kuid": kuid, **await self._secret(name, password, old, updater)}
-        return _Prepared(record, old["_id"] if old else None)
+        return _Prepared(record, old)
 
     async def validate(self, kuid: str, fields: Mapping[str, Any]) -> None:
         """Check user name and password, both of them; see `Strategy`."""
@@ -118,8 +118,12 @@ class Local(Strategy):
 
     async def store(self, prepared: _Prepared, transaction: Transaction) -> None:
         """Store prepared credentials; see `Strategy`."""
-        if prepared.replaced is not None:
-            await self._collection.delete_one({"_id": prepared.replaced}, transaction)
+        old = prepared.replaced
+        # Only over the very record that was looked at: one that was deleted or changed since must not come back.
+        if old is not None and not await self._collection.delete_one(
+            {"_id": old["_id"], "kuid": old["kuid"], "password": old["password"]}, transaction
+        ):
+            raise PreconditionError("The credentials have changed meanwhile; try again.")
         try:
             await self._collection.insert_one(prepared.record, transaction)
         except ApiError as error:
@@ -206,6 +210,8 @@ class Local(Strategy):
         return {"password": hashed, "updater": updater, "changedAt": self._now(), "history": earlier}
 
     def _check_form(self, username: str, password: str) -> None:
+        if len(password) > MAX_PASSWORD_CHARS:
+            raise BadRequestError(f"A password may have {MAX_PASSWORD_CHARS} characters at most.")
         if self._policy.forbids_username and username.lower() in password.lower():
             raise api_error("plugin.kuzzle-plugin-auth-passport-local.login_in_password")
         if self._policy.pattern and not re.search(self._policy.pattern, password):

@@ -19,7 +19,8 @@ Restriction = Mapping[str, frozenset[str]]
 """Index → its collections; an empty set means all of them."""
 
 _MOST_VERDICTS = 4096
-"""Names come from the wire, so what is remembered of them is bounded."""
+_LONGEST_NAMES = 128
+"""Names come from the wire, so what is remembered of them is bounded, in number and in characters."""
 
 
 class Policy(Struct, frozen=True):
@@ -56,7 +57,7 @@ class CompiledRights:
         verdict = self._verdicts.get((controller, action))
         if verdict is None:
             verdict = self._judge(controller, action)
-            if len(self._verdicts) < _MOST_VERDICTS:
+            if len(self._verdicts) < _MOST_VERDICTS and len(controller) + len(action) <= _LONGEST_NAMES:
                 self._verdicts[controller, action] = verdict
         if isinstance(verdict, bool):
             return verdict

@@ -360,8 +360,10 @@ async def _attempt(session: Any, work: Callable[[Transaction], Coroutine[Any, An
             fault = error
         else:
             return True
-    if time.monotonic() > until or not fault.has_error_label("TransientTransactionError"):
+    if not fault.has_error_label("TransientTransactionError"):
         raise fault
+    if time.monotonic() > until:  # others were always first
+        raise api_error("services.storage.not_connected") from fault
     return False
 
 

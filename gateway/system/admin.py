@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway.actions import Context, Controller, action
 from gateway.protocol.arguments import Arguments, pick
-from gateway.protocol.errors import api_error
+from gateway.protocol.errors import NotFoundError, api_error
 from gateway.security.profiles import Profiles
 from gateway.security.records import Document
 from gateway.security.roles import PROTECTED, Roles
@@ -94,14 +94,14 @@ class AdminController(Controller):
         with self._alone("resetSecurity"):
             users = await self._users.shelf.ids()
             for kuid in users:
-                await self._users.delete(kuid)
+                await _gone(self._users.delete(kuid))
             profiles = [name for name in await self._profiles.shelf.ids() if name not in PROTECTED]
             for name in profiles:
-                await self._profiles.delete(name, remove=True)
+                await _gone(self._profiles.delete(name, remove=True))
             await self._seed()
             roles = [name for name in await self._roles.shelf.ids() if name not in PROTECTED]
             for name in roles:
-                await self._roles.delete(name)
+                await _gone(self._roles.delete(name))
         return {"deletedUsers": len(users), "deletedProfiles": len(profiles), "deletedRoles": len(roles)}
 
     @action("resetDatabase")
@@ -184,6 +184,7 @@ class AdminController(Controller):
             pick(content, "profileIds", list, f"{kuid}.content.")
             has_credentials = definition.get("credentials") is not None
             credentials = pick(definition, "credentials", dict, f"{kuid}.") if has_credentials else {}
+            await self._users.check_new(content, credentials)
             if kuid in existing:
                 await self._users.delete(kuid)
             await self._users.create(kuid, content, credentials, author=author)
@@ -198,6 +199,14 @@ class AdminController(Controller):
             yield
         finally:
             self._running.discard(name)
+
+
+async def _gone(deletion: Awaitable[None]) -> None:
+    """Delete; what somebody else has deleted meanwhile is gone as well."""
+    try:
+        await deletion
+    except NotFoundError:
+        return
 
 
 def _section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:

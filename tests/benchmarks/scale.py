@@ -42,6 +42,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "security:searchApiKeys, second page": {"userId": "user-51", "from": 5, "size": 5},
     "security:getUser": {"_id": USER},
     "security:searchUsers, ten of all": {"body": {}, "size": 10},
+    "security:searchUsers, the ten newest": {"body": {"sort": {"_kuzzle_info.createdAt": "desc"}}, "size": 10},
     "security:searchUsers, by id": {"body": {"query": {"ids": {"values": [USER]}}}, "size": 10},
     "auth:checkToken": {"body": {"token": "$TOKEN"}},
     "auth:getCurrentUser": {"jwt": "$TOKEN"},

@@ -68,6 +68,7 @@ class Token:
     single_use: bool = False
     refreshed: bool = False
     gone: bool = False
+    touched: int = 0
 
 
 @dataclass
@@ -119,6 +120,7 @@ class Asking(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     clock: ClassVar[list[int]]
     examples: ClassVar = itertools.count()
+    turns: ClassVar = itertools.count(1)
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +148,11 @@ class Asking(RuleBasedStateMachine):
         tokens = self.model.tokens if number % 2 else [one for one in self.model.tokens if self.model.counts(one)]
         if for_refresh and not number % 2:
             tokens = [one for one in tokens if not (one.key_id or one.single_use or one.refreshed)]
-        return tokens[number // 2 % len(tokens)] if tokens else None
+        if not tokens:
+            return None
+        token = tokens[number // 2 % len(tokens)]
+        token.touched = next(self.turns)
+        return token
 
     def keep(self, answer: Answer | None, owner: str, **marks: Any) -> None:
         """Note a token that was made."""
@@ -155,4 +161,5 @@ class Asking(RuleBasedStateMachine):
             source = result.get("_source", result)
             text = source.get("token") or source["jwt"]
             key_id = result["_id"] if "_source" in result else None
-            self.model.tokens.append(Token(text, owner, source["expiresAt"], key_id, **marks))
+            made = Token(text, owner, source["expiresAt"], key_id, touched=next(self.turns), **marks)
+            self.model.tokens.append(made)

@@ -78,6 +78,13 @@ CASES = {
     "getUser": Case("security:getUser", {"_id": "u$"}, "users"),
     "mGetUsers": Case("security:mGetUsers", {"body": {"ids": ["u$", "u1"]}}, "users"),
     "users by profile": Case("security:searchUsers", {"body": {"query": {"term": {"profileIds": "p$"}}}}, "users"),
+    "first page of users": Case("security:searchUsers", {"body": {}, "size": 5}, "users"),
+    "newest users": Case(
+        "security:searchUsers", {"body": {"sort": {"_kuzzle_info.createdAt": "desc"}}, "size": 5}, "users"
+    ),
+    "next page of users": Case(
+        "security:searchUsers", {"body": {"sort": "_id", "search_after": ["u$"]}, "size": 5}, "users"
+    ),
     "updateUser": Case("security:updateUser", {"_id": "u$", "body": IN_P}, "users profiles guards"),
     "createUser": Case("security:createUser", {"_id": "new$", "body": {"content": IN_P}}, "users tokens api-keys"),
     "deleteUser": Case("security:deleteUser", {"_id": "u$"}, "users credentials tokens api-keys"),

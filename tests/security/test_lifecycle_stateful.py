@@ -34,7 +34,7 @@ from tests.security.lifecycle import (
 from tests.security.meetings import dangling
 from tests.security.nodes import cheap_passwords, node, open_house
 
-SHOWN = 8  # tokens that are tried after every step, the newest ones
+SHOWN = 8  # tokens that are tried after every step, those last made or used
 role_ids = st.sampled_from(["r1", "r1", "r2", "r2", "r3"])
 profile_ids = st.sampled_from(["p1", "p1", "p2", "p2", "p3"])
 user_ids = st.sampled_from(["u1", "u2"])
@@ -188,9 +188,9 @@ class Lifecycle(Asking):
             answer = self.ask(faults, "auth:createToken", token, singleUse=single_use, expiresIn=span)
             self.keep(answer, token.owner, single_use=single_use)
 
-    @rule(number=picks, span=spans)
-    def refresh_token(self, number: int, span: int) -> None:
-        """Once, and no key."""
+    @rule(number=picks, span=spans, later=st.sampled_from([0, GRACE - 1, GRACE]))
+    def refresh_token(self, number: int, span: int, later: int) -> None:
+        """Once, and no key; the old one counts for a moment longer."""
         if token := self.pick(number, for_refresh=True):
             faults = self.model.faults(token, "auth:refreshToken")
             if not faults and token.key_id:
@@ -201,6 +201,7 @@ class Lifecycle(Asking):
             if not faults:
                 token.refreshed = True
                 token.expires_at = min(token.expires_at, self.model.now + GRACE)
+                self.wait(later)
 
     @rule(number=picks, everywhere=st.booleans())
     def logout(self, number: int, everywhere: bool) -> None:  # noqa: FBT001 - a rule's value
@@ -247,8 +248,9 @@ class Lifecycle(Asking):
     @invariant()
     def tokens_open_what_they_should(self) -> None:
         """Those for a single use are left for the rules to use."""
-        tokens = [token for token in self.model.tokens if token.gone or not token.single_use][-SHOWN:]
-        self.run(self._check_tokens(tokens))
+        tokens = [token for token in self.model.tokens if token.gone or not token.single_use]
+        tokens.sort(key=lambda token: token.touched)
+        self.run(self._check_tokens(tokens[-SHOWN:]))
 
     async def _check_tokens(self, tokens: list[Token]) -> None:
         checked = await asyncio.gather(

@@ -134,6 +134,11 @@ async def test_four_who_make_one_user_have_one_winner(sockets: list[Client], num
 async def test_of_two_first_administrators_one_is_made(mongod: str, meeting: str, *, reset: bool) -> None:
     """The loser is told so, and nothing of it remains."""
     async with two_nodes(open_house(mongod)) as (left, right):
+        other = {
+            "content": {"profileIds": ["default"]},
+            "credentials": {"local": {"username": "o", "password": "pass"}},
+        }
+        await left.succeed("security:createUser", _id="other", body=other)  # also makes every collection
 
         def make(where: Node, name: str) -> Coroutine[Any, Any, Outcome]:
             body = {"credentials": {"local": {"username": f"u-{name}", "password": "pass"}}}
@@ -149,6 +154,7 @@ async def test_of_two_first_administrators_one_is_made(mongod: str, meeting: str
 
         assert [OK, ADMIN_EXISTS] == sorted(outcomes, key=str)
         users = await left.rooms.collections.users.find({})
-        assert [["admin"]] == [one["content"]["profileIds"] for one in users]
-        assert [one["_id"] for one in users] == [c["kuid"] for c in await left.rooms.collections.credentials.find({})]
+        assert [["admin"], ["default"]] == [one["content"]["profileIds"] for one in users]
+        credentials = await left.rooms.collections.credentials.find({})
+        assert {one["_id"] for one in users} == {one["kuid"] for one in credentials}
         assert [] == await dangling(left)

@@ -211,3 +211,11 @@ def test_effective_agrees_with_a_slow_reference(policies: list[RawPolicy]) -> No
 
     assert listed_slowly(policies) == actual
     assert len(entries) == len(actual)
+
+
+def test_long_names_are_judged_and_not_remembered() -> None:
+    """Anybody can ask for anything; what is kept of it must stay small."""
+    rights = CompiledRights([Policy({"*": {"*": True}})])
+
+    assert rights.allow("c" * 1_000_000, "a", None, None)
+    assert {} == rights._verdicts

@@ -18,11 +18,11 @@ EXISTS = (400, "services.storage.document_already_exists")
 
 
 @pytest.fixture
-async def inserts(proxy: Proxy, behind: Database) -> AsyncIterator[CertainInsert]:
+async def inserts(proxy: Proxy, database: Database, behind: Database) -> AsyncIterator[CertainInsert]:
     """Inserts through the proxy; the connection is warm."""
-    notes = behind.collection("notes")
-    await notes.index("mark", unique=True)
-    inserts = CertainInsert(notes, MARKS, patience_s=5.0, pause_s=0.02, hunt_s=0.2)
+    await database.collection("notes").index("mark", unique=True)
+    await until(behind.ping)
+    inserts = CertainInsert(behind.collection("notes"), MARKS, patience_s=5.0, pause_s=0.02, hunt_s=0.2)
     yield inserts
     proxy.heal()
     await inserts.close()

@@ -40,7 +40,7 @@ def page(documents: Any, search: Search) -> list[dict[str, Any]]:
     [
         (None, [("_id", 1)]),
         ("a", [("content.a", 1), ("_id", 1)]),
-        ({"a": "desc"}, [("content.a", -1), ("_id", 1)]),
+        ({"a": "desc"}, [("content.a", -1), ("_id", -1)]),
         ([{"at": {"order": "desc", "unmapped_type": "long"}}, "b"], [("_info.at", -1), ("content.b", 1), ("_id", 1)]),
         ([{"a": {}}, "_score", {"_doc": "asc"}], [("content.a", 1), ("_id", 1)]),
         ([{"_id": "desc"}], [("_id", -1)]),

@@ -218,3 +218,17 @@ async def test_a_reset_of_an_open_house_opens_it_again(start_gateway: StartGatew
     await admin.succeed("admin:resetSecurity")
 
     await stranger.succeed("server:info")
+
+
+async def test_a_definition_that_cannot_be_meant_costs_no_user(admin: Client) -> None:
+    """A user is deleted for another definition only once that could be stored."""
+    made = await admin.succeed("security:createApiKey", userId="admin", body={"description": "x"})
+    wrong: list[list[str]] = [["ghost"], []]
+    for profile_ids in wrong:
+        users = {"users": {"admin": {"content": {"profileIds": profile_ids}}}}
+        status, _ = await admin.fail("admin:loadSecurities", body=users, onExistingUsers="overwrite")
+
+        assert 400 <= status < 500
+
+    found = await admin.succeed("security:searchApiKeys", userId="admin")
+    assert [made["_id"]] == [hit["_id"] for hit in found["hits"]]

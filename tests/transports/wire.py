@@ -131,7 +131,9 @@ class Wire:
         self.writer = writer
 
     async def send(self, *chunks: bytes) -> None:
-        """Send bytes at once, as one piece."""
+        """Send bytes at once, as one piece; a `ConnectionError` tells that the other side has gone."""
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(b"".join(chunks))
         await self.writer.drain()
 

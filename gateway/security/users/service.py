@@ -25,6 +25,9 @@ USER_SCHEMA = content_schema("profileIds")
 _PURGE_BATCH = 1000
 """Documents deleted at a time when a user goes; no number of keys can make the deletion fail (deviation 18)."""
 
+_MOST_PROFILES = 200
+"""Profiles of one user: all of them are looked at for rights and limits."""
+
 _DRAWS = 5
 """How often a new name is drawn when the one before was taken."""
 
@@ -198,6 +201,18 @@ class Users:
                 if error.id != "security.user.already_exists" or is_anonymous(kuid):
                     raise  # else somebody was faster, and there is a user to update
 
+    async def check_new(self, content: Mapping[str, Any], credentials: Mapping[str, Any]) -> None:
+        """Refuse what `create` would refuse whoever the user is; for those who delete a user to make it anew.
+
+        Raises:
+            NotFoundError: `security.profile.not_found`.
+            BadRequestError: profiles or strategies cannot be meant.
+        """
+        _check_profile_ids("", content["profileIds"])
+        await self._profiles.check_exist(dict.fromkeys(content["profileIds"]))
+        for name in credentials:
+            self.strategies.get(name)
+
     async def delete(self, kuid: str) -> None:
         """Delete a user and everything that is theirs.
 
@@ -235,7 +250,7 @@ class Users:
 
     async def _store(self, user: Document, credentials: Mapping[str, Any], author: str, also: Also | None) -> None:
         kuid = user["_id"]
-        await self._profiles.check_exist(user["content"]["profileIds"])
+        await self._profiles.check_exist(dict.fromkeys(user["content"]["profileIds"]))
         if await self.find(kuid) is not None:
             raise api_error("security.user.already_exists", kuid)
         prepared = await self.strategies.prepare(kuid, credentials, author)
@@ -267,9 +282,16 @@ class Users:
         revised: list[Document] = []
 
         async def work(transaction: Transaction) -> None:
+            before: list[str] = []
+
+            def noted(content: Document) -> Document:
+                before[:] = content["profileIds"]
+                return change(content)
+
             now = self._now()
-            user = await self.shelf.revise(kuid, change, updater=author, now=now, transaction=transaction)
-            await self._profiles.hold(user["content"]["profileIds"], transaction)
+            user = await self.shelf.revise(kuid, noted, updater=author, now=now, transaction=transaction)
+            # Only what is new: whoever merely changes a name must not stand in the way of those who delete profiles.
+            await self._profiles.hold(set(user["content"]["profileIds"]).difference(before), transaction)
             revised[:] = [user]
 
         await self._database.transaction(work)
@@ -289,3 +311,5 @@ def _check_profile_ids(kuid: str, profile_ids: Sequence[Any]) -> None:
         raise api_error("api.assert.invalid_type", "profileIds", "string[]")
     if not profile_ids:
         raise api_error("security.user.no_profile", kuid)
+    if len(profile_ids) > _MOST_PROFILES:
+        raise api_error("api.assert.invalid_argument", "profileIds", f"{_MOST_PROFILES} profiles at most")

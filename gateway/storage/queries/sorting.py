@@ -34,7 +34,8 @@ def to_sort(sort: Any, schema: Schema) -> Sort:
         schema: of the collection.
 
     Returns:
-        At least `_id`, which is last unless it was named.
+        At least `_id`, which is last unless it was named, in the direction of the field before it: so an index over
+        that field and `_id` serves both directions.
 
     Raises:
         BadRequestError: anything else, a field twice, or more than 16 fields.
@@ -47,7 +48,7 @@ def to_sort(sort: Any, schema: Schema) -> Sort:
     paths = [path for path, _ in order]
     if len(set(paths)) < len(paths):
         raise refused("hits are sorted by one field twice")
-    return order if "_id" in paths else [*order, ("_id", 1)]
+    return order if "_id" in paths else [*order, _last(order)]
 
 
 def _pairs(entry: Any) -> list[tuple[str, Any]]:
@@ -87,7 +88,11 @@ def after_filter(sort: Sequence[tuple[str, int]], values: Any) -> Filter:
 
 
 def _accepted_lengths(sort: Sequence[tuple[str, int]]) -> set[int]:
-    return {len(sort), len(sort) - 1} - {0} if sort[-1] == ("_id", 1) else {len(sort)}
+    return {len(sort), len(sort) - 1} - {0} if sort[-1] == _last(sort[:-1]) else {len(sort)}
+
+
+def _last(order: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    return "_id", order[-1][1] if order else 1
 
 
 def _beyond(path: str, direction: int, value: Scalar | None) -> Filter:

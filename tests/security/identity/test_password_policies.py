@@ -4,6 +4,9 @@ import hashlib
 import time
 from typing import Any
 
+import pytest
+
+from gateway.config import ConfigError, load
 from gateway.storage.mongo import Database
 from tests.client import ADMIN, Client
 from tests.conftest import Connect, StartGateway
@@ -60,6 +63,13 @@ async def test_a_new_password_must_fit_the_policy(start_gateway: StartGateway, c
     renamed = {"username": "1-first"}
     await client.succeed("security:updateCredentials", strategy="local", _id="ada", body=renamed)
     assert (200, None) == await login(client, "1-first", "1-first")
+
+
+@pytest.mark.parametrize("pattern", ["(", "[a-", "a**", "(?P<x"])
+def test_a_pattern_that_cannot_be_read_is_refused_at_the_start(pattern: str) -> None:
+    """Not when somebody sets a password."""
+    with pytest.raises(ConfigError, match=r"security\.password_pattern"):
+        load(None, {"LATCHGATE_SECURITY_PASSWORD_PATTERN": pattern}, {})
 
 
 async def test_without_policies_any_password_will_do(start_gateway: StartGateway, connect: Connect) -> None:
