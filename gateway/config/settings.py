@@ -100,7 +100,7 @@ class MongodbSettings(Section, frozen=True, kw_only=True):
         Meta(ge=0.25, le=10_000, description="Cache of the embedded server.", extra={"unit": "GB"}),
     ] = 0.25
     server_selection_timeout_ms: Annotated[
-        Timeout, Meta(description="How long to look for a database server that can be used.")
+        Timeout, Meta(description="How long to look, at the start, for a database server that can be used.")
     ] = 5000
     operation_timeout_ms: Annotated[
         Timeout,

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 import bson
+import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -100,6 +101,7 @@ class Database:
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise MongoUnreachable(f"mongodb.uri is not usable: {error}") from error
         self._timeout_s = timeout_ms / 1000
+        self._selection_timeout_s = selection_timeout_ms / 1000
         self._database = self._client.get_database(name, write_concern=_DURABLE, read_concern=ReadConcern("majority"))
 
     async def connect(self) -> str:
@@ -109,8 +111,10 @@ class Database:
             MongoUnreachable: with a sentence for the operator.
         """
         try:
-            hello = await self._client.admin.command("hello")
-            info = await self._client.admin.command("buildInfo")
+            # The bound of operations, which is longer, would hold in its place.
+            with pymongo.timeout(self._selection_timeout_s):
+                hello = await self._client.admin.command("hello")
+                info = await self._client.admin.command("buildInfo")
         except (PyMongoError, ssl.SSLError) as error:
             raise MongoUnreachable(f"MongoDB cannot be reached: {type(error).__name__}") from error
         if "setName" not in hello:

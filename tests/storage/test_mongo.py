@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.protocol.errors import ApiError
-from gateway.storage.mongo import Database, Transaction
+from gateway.storage.mongo import Database, MongoUnreachable, Transaction
 from tests.proxy import Proxy
 from tests.storage.conftest import TIMEOUT_MS, refusal, until
 
@@ -214,3 +214,14 @@ async def test_a_key_that_nothing_can_have_is_not_asked_for(database: Database) 
     found = await asyncio.gather(*(notes.get(f"{n}{text}") for n, text in enumerate(asked)), notes.get("a"))
 
     assert [None] * 20 + [{"_id": "a"}] == found
+
+
+async def test_a_server_that_is_not_there_is_given_up_in_time() -> None:
+    """At the start the shorter bound holds: `mongodb.server_selection_timeout_ms`, not that of operations."""
+    database = Database("mongodb://127.0.0.1:1", "x", selection_timeout_ms=200, timeout_ms=60_000)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(MongoUnreachable):
+            await database.connect()
+
+    database.close()
