@@ -294,7 +294,7 @@ def test_nobody_ever_has_what_the_model_does_not_give_them(mongod: str) -> None:
             run_state_machine_as_test(
                 Lifecycle,
                 settings=settings(
-                    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+                    max_examples=14, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
                 ),
             )
         finally:

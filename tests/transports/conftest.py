@@ -11,7 +11,8 @@ import uvloop
 from gateway.transports.port import Port
 from gateway.transports.traffic import Traffic
 from gateway.transports.websocket import WebSocketConnection
-from tests.transports.wire import Wire, Workshop, head, traffic_of
+from tests.transports.doubles import Workshop, traffic_of
+from tests.transports.wire import Wire, head
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,7 +6,8 @@ import pytest
 
 from gateway.transports.websocket import WebSocketConnection
 from tests.transports.conftest import Serve
-from tests.transports.wire import CLOSE, PING, TEXT, Notebook, Workshop, ask, frame, shaken, traffic_of, until
+from tests.transports.doubles import Notebook, Workshop, shaken, traffic_of, until
+from tests.transports.wire import CLOSE, PING, TEXT, ask, frame
 
 MIB = 2**20
 

@@ -5,7 +5,8 @@ import asyncio
 from gateway.actions import Context
 from gateway.protocol.messages import Request
 from tests.transports.conftest import Serve
-from tests.transports.wire import PING, PONG, Received, Workshop, ask, frame, shaken, traffic_of, until
+from tests.transports.doubles import Workshop, shaken, traffic_of, until
+from tests.transports.wire import PING, PONG, Received, ask, frame
 
 
 async def turns(number: int = 3) -> None:

@@ -7,7 +7,8 @@ import pytest
 from gateway.transports.port import Port, PortTakenError
 from gateway.transports.websocket import WebSocketConnection
 from tests.transports.conftest import Serve
-from tests.transports.wire import CLOSE, Workshop, ask, frame, traffic_of, until
+from tests.transports.doubles import Workshop, traffic_of, until
+from tests.transports.wire import CLOSE, ask, frame
 
 
 async def test_a_port_in_use_is_told_to_the_operator(serve: Serve) -> None:

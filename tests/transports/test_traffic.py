@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 
+from gateway import Config
 from gateway.actions import Context, Controller, action
 from gateway.protocol.errors import Disconnect
 from gateway.protocol.messages import Request
 from gateway.routing import Router
+from gateway.server import _limits
 from gateway.storage.mongo import Database
 from gateway.transports.traffic import Limits
+from tests.conftest import configured
 from tests.transports.conftest import Serve
-from tests.transports.wire import Workshop, ask, frame, shaken, traffic_of, until
+from tests.transports.doubles import Workshop, shaken, traffic_of, until
+from tests.transports.wire import ask, frame
 
 
 class Tasks(Controller):
@@ -149,6 +153,39 @@ async def test_a_process_that_has_its_hands_full_says_so() -> None:
 
     assert ["r3", "r5"] == [received.answer["requestId"] for received in second_notes.read()]
     assert ["r1", "r2"] == sorted(received.answer["requestId"] for received in first_notes.read())
+
+
+def test_every_setting_reaches_its_limit() -> None:
+    """Numbers that are all different: none is mixed up with another, and milliseconds become seconds."""
+    config = configured(
+        Config(),
+        http={"access_control_allow_origin": ("https://a", "https://b"), "max_handshake_bytes": 1024},
+        limits={"max_message_bytes": 1025, "concurrent_requests": 1},
+        websocket={
+            "max_fragments": 2,
+            "max_unsent_bytes": 1026,
+            "max_in_flight": 3,
+            "handshake_timeout_ms": 4000,
+            "idle_timeout_ms": 5000,
+            "stall_timeout_ms": 6000,
+            "close_timeout_ms": 7000,
+        },
+    )
+
+    assert Limits(
+        max_message_bytes=1025,
+        max_fragments=2,
+        max_handshake_bytes=1024,
+        max_unsent_bytes=1026,
+        max_in_flight=3,
+        concurrent_requests=1,
+        handshake_timeout=4,
+        idle_timeout=5,
+        stall_timeout=6,
+        close_timeout=7,
+        origins=("https://a", "https://b"),
+    ) == _limits(config)
+    assert Limits() == _limits(Config())
 
 
 async def test_limits_are_looked_at_often_enough_for_the_shortest() -> None:

@@ -9,22 +9,8 @@ from gateway.actions import Context
 from gateway.protocol.errors import Disconnect
 from gateway.protocol.messages import Request
 from tests.transports.conftest import Serve
-from tests.transports.wire import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Received,
-    Workshop,
-    ask,
-    fragments,
-    frame,
-    shaken,
-    traffic_of,
-    until,
-)
+from tests.transports.doubles import Workshop, shaken, traffic_of, until
+from tests.transports.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Received, ask, fragments, frame
 
 REQUEST = b'{"controller":"test","action":"now","requestId":"r1"}'
 

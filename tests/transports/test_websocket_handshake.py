@@ -6,7 +6,8 @@ import time
 import pytest
 
 from tests.transports.conftest import Serve
-from tests.transports.wire import PING, PONG, TEXT, Workshop, ask, frame, frames_in, head, opened, shaken, traffic_of
+from tests.transports.doubles import Workshop, opened, shaken, traffic_of
+from tests.transports.wire import PING, PONG, TEXT, ask, frame, frames_in, head
 
 
 def answer_to(*chunks: bytes, **limits: object) -> tuple[int, dict[str, str]]:

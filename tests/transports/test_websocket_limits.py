@@ -9,22 +9,8 @@ import pytest
 
 from gateway.transports.websocket import WebSocketConnection
 from tests.transports.conftest import Serve
-from tests.transports.wire import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Received,
-    Workshop,
-    ask,
-    fragments,
-    frame,
-    opened,
-    shaken,
-    traffic_of,
-)
+from tests.transports.doubles import Workshop, opened, shaken, traffic_of
+from tests.transports.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Received, ask, fragments, frame
 
 MIB = 2**20
 
