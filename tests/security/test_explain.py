@@ -85,7 +85,7 @@ CASES = {
     "next page of users": Case(
         "security:searchUsers", {"body": {"sort": "_id", "search_after": ["u$"]}, "size": 5}, "users"
     ),
-    "updateUser": Case("security:updateUser", {"_id": "u$", "body": IN_P}, "users profiles guards"),
+    "updateUser": Case("security:updateUser", {"_id": "u$", "body": IN_P}, "users"),
     "createUser": Case("security:createUser", {"_id": "new$", "body": {"content": IN_P}}, "users tokens api-keys"),
     "deleteUser": Case("security:deleteUser", {"_id": "u$"}, "users credentials tokens api-keys"),
     "getUserStrategies": Case("security:getUserStrategies", {"_id": "u$"}, "credentials"),
