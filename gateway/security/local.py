@@ -14,7 +14,7 @@ from msgspec import Struct
 from gateway.actions import ANONYMOUS_ID
 from gateway.protocol.arguments import invalid_type
 from gateway.protocol.errors import ApiError, BadRequestError, ForbiddenError, PreconditionError, api_error
-from gateway.security.passwords import MAX_PASSWORD_CHARS, Passwords
+from gateway.security.passwords import Passwords, check_length
 from gateway.security.records import Document, check_id
 from gateway.security.strategies import Strategy
 from gateway.storage.mongo import Collection, Transaction
@@ -210,8 +210,7 @@ class Local(Strategy):
         return {"password": hashed, "updater": updater, "changedAt": self._now(), "history": earlier}
 
     def _check_form(self, username: str, password: str) -> None:
-        if len(password) > MAX_PASSWORD_CHARS:
-            raise BadRequestError(f"A password may have {MAX_PASSWORD_CHARS} characters at most.")
+        check_length(password)
         if self._policy.forbids_username and username.lower() in password.lower():
             raise api_error("plugin.kuzzle-plugin-auth-passport-local.login_in_password")
         if self._policy.pattern and not re.search(self._policy.pattern, password):

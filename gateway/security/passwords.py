@@ -17,7 +17,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from gateway.protocol.errors import BadRequestError, api_error
 
-__all__ = ["MAX_PASSWORD_CHARS", "Passwords"]
+__all__ = ["MAX_PASSWORD_CHARS", "Passwords", "check_length"]
 
 MAX_PASSWORD_CHARS = 4096
 """Longer than any password, short enough that those in line take no memory to speak of."""
@@ -30,6 +30,16 @@ T = TypeVar("T")
 _KUZZLE = "pbkdf2-sha512$"
 _KUZZLE_ROUNDS = 10_000
 _KUZZLE_BYTES = 512
+
+
+def check_length(password: str) -> None:
+    """Refuse a text that is too long to be a password.
+
+    Raises:
+        BadRequestError: it has more than `MAX_PASSWORD_CHARS` characters.
+    """
+    if len(password) > MAX_PASSWORD_CHARS:
+        raise BadRequestError(f"A password may have {MAX_PASSWORD_CHARS} characters at most.")
 
 
 class Passwords:
@@ -52,8 +62,7 @@ class Passwords:
             BadRequestError: it is longer than a password may be.
             ServiceUnavailableError: `api.process.overloaded`: too many wait in line.
         """
-        if len(password) > MAX_PASSWORD_CHARS:
-            raise BadRequestError(f"A password may have {MAX_PASSWORD_CHARS} characters at most.")
+        check_length(password)
         return await self._run(self._hasher.hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
