@@ -1,5 +1,5 @@
-# What CI runs is `make check` (and `make autobahn`); what a newcomer needs is `make run` and `make test`.
-.PHONY: run test demo install check bench bench-write autobahn format docs clean
+# What CI runs is `make check`, `make autobahn` and `make schemathesis`; what a newcomer needs is `make run` and `make test`.
+.PHONY: run test demo install check bench bench-write bench-compare autobahn schemathesis format docs clean
 
 # The newest Python that really runs; `make PYTHON=/path/to/python` to choose another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -31,8 +31,16 @@ bench: .venv/.complete
 bench-write: .venv/.complete
 	$(BIN)/python -m tests.benchmarks --write
 
+# `make bench-compare REF=main`: what this tree costs beside another commit; ARGS for its options.
+bench-compare: .venv/.complete
+	@$(if $(REF),,echo "name a commit: make bench-compare REF=HEAD~1" >&2; exit 1)
+	$(BIN)/python -m tests.benchmarks.compare --against $(REF) $(ARGS)
+
 autobahn: .venv/.complete
 	$(BIN)/python tests/autobahn/run.py
+
+schemathesis: .venv/.complete
+	$(BIN)/python -m tests.schemathesis.run
 
 format: .venv/.complete
 	$(BIN)/ruff check --fix-only .
@@ -43,7 +51,8 @@ docs: .venv/.complete
 	$(BIN)/python -m tests.compatibility > docs/compatibility.md
 
 clean:
-	rm -rf .venv .venv-autobahn build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/sdk/node_modules
+	rm -rf .venv .venv-autobahn .venv-schemathesis build dist .coverage* .mypy_cache .pytest_cache .ruff_cache \
+		.hypothesis tests/*/node_modules tests/system/documents/asyncapi/node_modules
 
 # --- the virtual environment ---------------------------------------------------------------------------------------
 

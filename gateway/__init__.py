@@ -3,7 +3,17 @@
 This is the face: what a program that embeds or extends the gateway may import. Everything else may change.
 """
 
-from gateway.actions import Connection, Context, Controller, Endpoint, Middleware, Principal, Session, action
+from gateway.actions import (
+    Connection,
+    Context,
+    Controller,
+    Endpoint,
+    Middleware,
+    Principal,
+    Reply,
+    Session,
+    action,
+)
 from gateway.config import Config, load
 from gateway.protocol.arguments import Arguments, Body, NoArguments, OptionalId, RequiredId
 from gateway.protocol.errors import (
@@ -21,7 +31,7 @@ from gateway.protocol.errors import (
     UnauthorizedError,
     api_error,
 )
-from gateway.protocol.messages import Request
+from gateway.protocol.messages import Cookie, Request
 from gateway.security.strategies import Strategy
 from gateway.server import Gateway
 from gateway.storage.mongo import Collection
@@ -36,6 +46,7 @@ __all__ = [
     "Connection",
     "Context",
     "Controller",
+    "Cookie",
     "Disconnect",
     "Endpoint",
     "ForbiddenError",
@@ -48,6 +59,7 @@ __all__ = [
     "PartialError",
     "PreconditionError",
     "Principal",
+    "Reply",
     "Request",
     "RequiredId",
     "ServiceUnavailableError",

@@ -5,12 +5,12 @@ request to a result; a middleware takes one and returns one. Seen from inside, a
 is the transport's business, which is what lets answers and pushed messages live together.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from msgspec import Struct
 
-from gateway.protocol.messages import Request
+from gateway.protocol.messages import Cookie, Request
 
 __all__ = [
     "ANONYMOUS_ID",
@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "Middleware",
     "Principal",
+    "Reply",
     "Rights",
     "Session",
     "action",
@@ -37,15 +38,21 @@ class Connection(Protocol):
 
     Attributes:
         id: a UUID of version 4.
-        protocol: `"websocket"`.
-        address: of the peer, without port.
-        is_local: the peer is this very machine, with no proxy and no foreign page between (see `security.first_admin`).
+        protocol: `"websocket"`, or `"http"`, where every request is a connection of its own.
+        address: of the client, without port.
+        cookie: the token of its cookie `authToken`, None where there is none that may count (deviation 10).
+        refused_origin: the `Origin` of a page that may not call the gateway, None for everybody else.
     """
 
     id: str
     protocol: str
     address: str
-    is_local: bool
+    cookie: str | None
+    refused_origin: str | None
+
+    @property
+    def is_local(self) -> bool:
+        """The peer is this very machine, with no proxy and no foreign page between (see `security.first_admin`)."""
 
     def send(self, message: bytes) -> None:
         """Queue one text message; nothing happens on a connection that is gone."""
@@ -103,6 +110,23 @@ class Session(Struct, frozen=True):
     is_single_use: bool = False
 
 
+class Reply(Struct, frozen=True):
+    """A result that has more to say than its value; an action may return one in the place of the value.
+
+    Attributes:
+        result: the JSON value, as it would be returned alone.
+        headers: further headers of the answer, names in lower case.
+        cookie: what to keep in the browser; over a socket, where there is no such thing, it is left out.
+        content_type: of a raw answer, the result itself without an envelope: `application/json` takes any JSON
+            value, every other type a text. None for an ordinary answer.
+    """
+
+    result: Any
+    headers: Mapping[str, str] = {}
+    cookie: Cookie | None = None
+    content_type: str | None = None
+
+
 class _NoRights:
     def allow(self, _controller: str, _action: str, _index: str | None, _collection: str | None) -> bool:
         return False
@@ -151,7 +175,8 @@ def action(name: str, *, logged_in_only: bool = False) -> Callable[[Handler], Ha
     """Make a method of a `Controller` answer the wire's `controller:name`.
 
     The method takes, by annotation and in any order: one `Arguments` subclass, a `Context`, a `Request`; each at
-    most once. It returns the JSON value of `result` (`msgspec.UNSET` leaves the key out) or raises an `ApiError`.
+    most once. It returns the JSON value of `result` (`msgspec.UNSET` leaves the key out), or a `Reply`, or raises an
+    `ApiError`.
     A plain function must not block; one that waits is an `async def`.
     """
 

@@ -26,6 +26,7 @@ from gateway.server import Gateway, open_database
 from gateway.storage.embedded import EmbeddedError
 from gateway.storage.mongo import MongoUnreachable
 from gateway.transports.port import PortTakenError
+from gateway.transports.tls import TlsError
 
 _new_loop: Callable[[], asyncio.AbstractEventLoop]
 try:
@@ -35,13 +36,23 @@ except ImportError:  # the platform has none; asyncio's own loop does the same, 
 
 __all__ = ["main"]
 
-_OPERATORS_ERRORS = (ConfigError, EmbeddedError, MongoUnreachable, PortTakenError, RegistrationError, WeakSecretError)
+_OPERATORS_ERRORS = (
+    ConfigError,
+    EmbeddedError,
+    MongoUnreachable,
+    PortTakenError,
+    RegistrationError,
+    TlsError,
+    WeakSecretError,
+)
 _UNUSABLE = 2
 _FAILED = 1
 
 _SETTINGS = {
     "host": "server.host",
     "port": "server.port",
+    "tls_cert": "server.tls_cert",
+    "tls_key": "server.tls_key",
     "data_dir": "server.data_dir",
     "mongodb_uri": "mongodb.uri",
     "database": "mongodb.database",
@@ -79,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the gateway")
     serve.add_argument("--host", help="address to listen on")
     serve.add_argument("--port", type=int, help="TCP port, 0 for a free one")
+    serve.add_argument("--tls-cert", metavar="FILE.pem", help="certificate; read again on SIGHUP")
+    serve.add_argument("--tls-key", metavar="FILE.pem", help="private key of the certificate")
     _add_settings(serve)
     serve.set_defaults(run=_serve)
 
@@ -114,6 +127,8 @@ async def _serve_until_stopped(config: Config, arguments: argparse.Namespace) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, gateway.stop_wanted.set)
+    if config.server.tls_cert:  # without TLS it ends the process, as it does when a terminal closes
+        loop.add_signal_handler(signal.SIGHUP, gateway.reload_tls)
     starting = asyncio.create_task(_started(gateway))
     stopping = asyncio.create_task(gateway.stop_wanted.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +150,8 @@ async def _started(gateway: Gateway) -> Gateway:
 
 
 def _welcome(config: Config, arguments: argparse.Namespace, gateway: Gateway) -> str:
-    where = f"ws://{_shown_host(config.server.host)}:{gateway.port}"
+    scheme = "wss" if config.server.tls_cert else "ws"
+    where = f"{scheme}://{_shown_host(config.server.host)}:{gateway.port}"
     database = "your MongoDB" if config.mongodb.uri else f"an embedded MongoDB in {config.server.data_dir}"
     if gateway.has_administrator:
         state, step = "An administrator exists.", f"make demo   (or: python -m gateway.demo --url {where})"

@@ -1,4 +1,4 @@
-"""Frame → frame: the one door through which every answer leaves.
+"""Request → answer: the one door through which every answer leaves.
 
 Rules of the file: pure, and it never raises. It is the only place where an exception becomes an answer; what it
 does not know shows the client a plain sentence and the log everything. Sources: frames.md §3, §4, §5.
@@ -9,12 +9,17 @@ from typing import Any
 
 from msgspec import UNSET, Raw
 
-from gateway.actions import Connection, Context, Endpoint
+from gateway.actions import Connection, Context, Endpoint, Reply
 from gateway.protocol.codec import decode_request, decode_text, decode_value, encode_response, sent_text
 from gateway.protocol.errors import ApiError, Disconnect, api_error
 from gateway.protocol.messages import BadFrame, Request, Response
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "Encode"]
+
+Encode = Callable[[Response], bytes]
+"""Gives an answer the form of its transport; what has none raises."""
+
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Dispatcher:
@@ -52,53 +57,68 @@ class Dispatcher:
             request = decode_request(frame, self._new_id)
         except BadFrame as fault:
             return self._refuse_frame(fault)
+        return await self.answer(request, connection, encode_response)
+
+    async def answer(self, request: Request, connection: Connection, encode: Encode) -> bytes:
+        """Answer one request; as `handle`, in the form that `encode` gives it.
+
+        Raises:
+            Disconnect: an action ends the connection.
+        """
         try:
-            return await self._run(request, Context(connection))
+            return await self._run(request, Context(connection), encode)
         except Disconnect:
             raise
         except Exception as error:  # noqa: BLE001 - the client must get an answer, whatever happened
-            self._report(error, request)
-            return self._answer(request, None, api_error("plugin.runtime.unexpected_error", "see its log"))
+            return self.fail(request, error, encode)
 
-    async def _run(self, request: Request, context: Context) -> bytes:
+    async def _run(self, request: Request, context: Context, encode: Encode) -> bytes:
         """Run the action and write its outcome; what has no JSON form is a fault like any other, errors included."""
         try:
-            _check(request)
+            _check(request, context.connection)
             result = await self._endpoint(request, context)
         except ApiError as error:
-            return self._answer(request, error.result, error)
-        return self._answer(request, result)
+            return self.refuse(request, error, encode)
+        return encode(self._response(request, result))
 
-    def overloaded(self, frame: bytes) -> bytes:
-        """Answer a message that the process cannot take on (`api.process.overloaded`)."""
-        return self._turn_away(frame, api_error("api.process.overloaded"))
+    def refuse(self, request: Request, error: ApiError, encode: Encode) -> bytes:
+        """Answer a request with an error; one that could not even be read has neither controller nor action."""
+        return encode(self._response(request, error.result, error))
 
-    def shutting_down(self, frame: bytes) -> bytes:
-        """Answer a message that came after the stop began (`network.entrypoint.shutting_down`)."""
-        return self._turn_away(frame, api_error("network.entrypoint.shutting_down"))
+    def fail(self, request: Request, error: Exception, encode: Encode) -> bytes:
+        """Answer a request that ended in a fault of ours: the log hears everything, the client a plain sentence."""
+        self._report(error, request)
+        return self.refuse(request, api_error("plugin.runtime.unexpected_error", "see its log"), encode)
 
-    def _turn_away(self, frame: bytes, error: ApiError) -> bytes:
+    def tell(self, request: Request, result: object, encode: Encode) -> bytes:
+        """Answer a request with a result that no action made."""
+        return encode(self._response(request, result))
+
+    def turn_away(self, frame: bytes, error: ApiError) -> bytes:
+        """Answer a message that the process does not take on at the moment."""
         try:
             request = decode_request(frame, self._new_id)
         except BadFrame as fault:
             return self._refuse_frame(fault)
-        return self._answer(request, None, error)
+        return self.refuse(request, error, encode_response)
 
-    def _answer(self, request: Request, result: object, error: ApiError | None = None) -> bytes:
-        return encode_response(
-            Response(
-                action=request.action or sent_text(request, "action"),
-                controller=request.controller or sent_text(request, "controller"),
-                error=None if error is None else error_body(error),
-                node=self._node,
-                request_id=request.request_id,
-                result=result,
-                room=request.request_id,
-                status=200 if error is None else error.status,
-                volatile=request.volatile,
-                index=request.index,
-                collection=request.collection,
-            )
+    def _response(self, request: Request, result: object, error: ApiError | None = None) -> Response:
+        reply = result if isinstance(result, Reply) else None
+        return Response(
+            action=request.action or sent_text(request, "action"),
+            controller=request.controller or sent_text(request, "controller"),
+            error=None if error is None else error_body(error),
+            node=self._node,
+            request_id=request.request_id,
+            result=result if reply is None else reply.result,
+            room=request.request_id,
+            status=200 if error is None else error.status,
+            volatile=request.volatile,
+            index=request.index,
+            collection=request.collection,
+            headers=_NO_HEADERS if reply is None else reply.headers,
+            cookie=None if reply is None else reply.cookie,
+            content_type=None if reply is None else reply.content_type,
         )
 
     def _refuse_frame(self, fault: BadFrame) -> bytes:
@@ -129,19 +149,20 @@ def error_body(error: ApiError) -> Mapping[str, Any]:
     return body
 
 
-def _check(request: Request) -> None:
-    """What every request must have, in the original's order (frames.md §2)."""
+def _check(request: Request, connection: Connection) -> None:
+    """What every request must have, in the original's order (frames.md §2, §4)."""
     if not request.controller:
         raise api_error("api.assert.missing_argument", "controller")
     if not request.action:
         raise api_error("api.assert.missing_argument", "action")
-    _check_targets(request)
+    if request.targets is not UNSET:
+        _check_targets(request, request.targets)
+    if connection.refused_origin is not None:
+        raise api_error("api.process.unauthorized_origin", connection.refused_origin)
 
 
-def _check_targets(request: Request) -> None:
-    if request.targets is UNSET:
-        return
-    targets = decode_value("targets", request.targets)
+def _check_targets(request: Request, sent: Raw) -> None:
+    targets = decode_value("targets", sent)
     if targets is None:
         return
     if not isinstance(targets, list):

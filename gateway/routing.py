@@ -17,6 +17,7 @@ from gateway.protocol.codec import ArgumentsDecoder
 from gateway.protocol.errors import api_error
 from gateway.protocol.messages import Request
 from gateway.protocol.sdk import check_sdk
+from gateway.protocol.signatures import Signature, Signatures
 
 __all__ = ["RegistrationError", "Router"]
 
@@ -36,6 +37,7 @@ class _Route(Struct, frozen=True):
     slots: tuple[tuple[str, type], ...]
     waits: bool
     logged_in_only: bool
+    signature: Signature
 
 
 class Router:
@@ -57,6 +59,13 @@ class Router:
     def actions(self) -> Mapping[str, tuple[str, ...]]:
         """Controller name → names of its actions, in the order of registration."""
         return {name: tuple(routes) for name, routes in self._routes.items()}
+
+    @property
+    def signatures(self) -> Signatures:
+        """What each action takes and gives, in the order of registration."""
+        return {
+            name: {action: route.signature for action, route in routes.items()} for name, routes in self._routes.items()
+        }
 
     async def __call__(self, request: Request, context: Context) -> object:
         """Run the action.
@@ -117,7 +126,7 @@ def _route(controller: Controller, handler: Callable[..., Any], note: Action) ->
     where = f"{type(controller).__name__}.{handler.__name__}"
     hints = typing.get_type_hints(handler)
     slots: list[tuple[str, type]] = []
-    decoder: ArgumentsDecoder[Any] | None = None
+    shape: type[Arguments] = NoArguments
     open_slots: set[type] = {Arguments, Context, Request}
     for name in inspect.signature(handler).parameters:
         kind = hints.get(name)
@@ -126,12 +135,25 @@ def _route(controller: Controller, handler: Callable[..., Any], note: Action) ->
             raise RegistrationError(f"{where}: parameter {name} is no Arguments, Context or Request, or one too many")
         open_slots.remove(slot)
         slots.append((name, kind))
-        if slot is Arguments and kind is not NoArguments:
-            decoder = _decoder(kind, where)
-    return _Route(handler, decoder, tuple(slots), inspect.iscoroutinefunction(handler), note.logged_in_only)
+        if slot is Arguments:
+            shape = kind
+    return _Route(
+        handler,
+        _decoder(shape, where),
+        tuple(slots),
+        inspect.iscoroutinefunction(handler),
+        note.logged_in_only,
+        Signature(shape, hints.get("return", Any), _summary(handler), note.logged_in_only),
+    )
 
 
-def _decoder(shape: type[Any], where: str) -> ArgumentsDecoder[Any]:
+def _summary(handler: Callable[..., Any]) -> str:
+    return (inspect.getdoc(handler) or "").partition("\n")[0]
+
+
+def _decoder(shape: type[Any], where: str) -> ArgumentsDecoder[Any] | None:
+    if shape is NoArguments:
+        return None
     try:
         return ArgumentsDecoder(shape)
     except TypeError as fault:

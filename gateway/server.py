@@ -6,21 +6,32 @@ list as those of whoever uses the gateway as a library.
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 from gateway.actions import Controller, Endpoint, Middleware
-from gateway.config import Config
+from gateway.config import Config, ServerSettings
 from gateway.dispatch import Dispatcher
+from gateway.protocol.http.requests import BodyRules
+from gateway.protocol.http.responses import Responses
+from gateway.protocol.http.routing import RouteTree
 from gateway.protocol.messages import Request
-from gateway.rooms import Rooms, new_id, new_node_name
+from gateway.protocol.routes import ROUTES
+from gateway.rooms import Rooms, http_date, new_id, new_node_name
 from gateway.routing import Router
+from gateway.security.first_admin import is_loopback
+from gateway.security.origins import Origins
 from gateway.security.strategies import Strategy
 from gateway.storage import embedded
 from gateway.storage.mongo import Database, run_admin_command
+from gateway.transports.http import HttpConnection
+from gateway.transports.http_desk import Desk
+from gateway.transports.peers import TrustedProxies
 from gateway.transports.port import Port
+from gateway.transports.tls import Certificate, TlsError
 from gateway.transports.traffic import Limits, Traffic
 from gateway.transports.websocket import WebSocketConnection
 
@@ -112,6 +123,7 @@ class Gateway:
         self._middleware = tuple(middleware)
         self._strategies = tuple(strategies)
         self._stack = contextlib.AsyncExitStack()
+        self._certificate: Certificate | None = None
         self.node = config.server.node_name or new_node_name()
         self.port = 0
         self.has_administrator = False
@@ -121,7 +133,8 @@ class Gateway:
         """Start.
 
         Raises:
-            MongoUnreachable, EmbeddedError, PortTakenError, RegistrationError: with a sentence for the operator.
+            MongoUnreachable, EmbeddedError, PortTakenError, RegistrationError, TlsError: with a sentence for the
+                operator.
         """
         try:
             await self._start()
@@ -134,18 +147,58 @@ class Gateway:
         """Finish what is in hand, then stop everything."""
         await self._stack.aclose()
 
+    def reload_tls(self) -> None:
+        """Read certificate and key again, for new connections; what cannot be used is logged and changes nothing."""
+        if self._certificate is None:
+            return
+        try:
+            self._certificate.reload()
+        except TlsError as error:
+            _log.error("the TLS certificate in force stays: %s", error)
+        else:
+            _log.info("new connections get the TLS certificate that was read just now")
+
     async def _start(self) -> None:
+        server = self._config.server
+        self._certificate = _certificate(server)
         database = await self._stack.enter_async_context(open_database(self._config))
         rooms = Rooms(self._config, database, self._strategies)
         self._stack.push_async_callback(rooms.close)
         await rooms.prepare()
         self._stack.push_async_callback(_cancelled, asyncio.create_task(rooms.watch()))
-        traffic = Traffic(await self._dispatcher(rooms), _limits(self._config))
-        port = Port(traffic, lambda: WebSocketConnection(traffic))
-        self._stack.push_async_callback(port.close, self._config.server.shutdown_grace_s)
+        traffic = await self._traffic(rooms)
+        new_websocket = functools.partial(WebSocketConnection, traffic)
+        port = Port(
+            traffic,
+            functools.partial(HttpConnection, traffic, self._desk(rooms, traffic), new_websocket),
+            self._certificate,
+            _proxies(server) if server.proxy_protocol else None,
+        )
+        self._stack.push_async_callback(port.close, server.shutdown_grace_s)
         self.has_administrator = await rooms.users.administrator_exists()
         await rooms.passwords.prepare()
-        self.port = await port.open(self._config.server.host, self._config.server.port)
+        self.port = await port.open(server.host, server.port)
+        if not (server.tls_cert or server.trusted_proxies or is_loopback(server.host)):
+            _log.warning("tokens and passwords travel in clear: server.host is %s, and there is no TLS", server.host)
+
+    async def _traffic(self, rooms: Rooms) -> Traffic:
+        http, server = self._config.http, self._config.server
+        origins = Origins(http.access_control_allow_origin, patterns=http.access_control_allow_origin_use_regexp)
+        # A proxy that passes bytes on writes no headers, so behind a preamble they are the client's own.
+        proxies = None if server.proxy_protocol else _proxies(server)
+        return Traffic(await self._dispatcher(rooms), _limits(self._config), origins, proxies)
+
+    def _desk(self, rooms: Rooms, traffic: Traffic) -> Desk:
+        http = self._config.http
+        responses = Responses(
+            self.node, compresses=http.allow_compression, cookies=http.cookie_authentication, date=http_date
+        )
+        rules = BodyRules(
+            self._config.limits.max_message_bytes,
+            frozenset(http.additional_content_types),
+            compressed=http.allow_compression,
+        )
+        return Desk(traffic, responses, RouteTree(ROUTES), rules, site=rooms.site, new_id=new_id)
 
     async def _dispatcher(self, rooms: Rooms) -> Dispatcher:
         router = Router([*rooms.controllers(await rooms.signer(), self.stop_wanted.set), *self._controllers])
@@ -156,12 +209,20 @@ class Gateway:
         return Dispatcher(endpoint, node=self.node, new_id=new_id, report=_report)
 
 
+def _certificate(server: ServerSettings) -> Certificate | None:
+    return Certificate(Path(server.tls_cert), Path(server.tls_key)) if server.tls_cert else None
+
+
+def _proxies(server: ServerSettings) -> TrustedProxies | None:
+    return TrustedProxies(server.trusted_proxies, server.forwarded_header) if server.trusted_proxies else None
+
+
 def _limits(config: Config) -> Limits:
-    websocket, origins = config.websocket, config.http.access_control_allow_origin
+    websocket, http = config.websocket, config.http
     return Limits(
         max_message_bytes=config.limits.max_message_bytes,
         max_fragments=websocket.max_fragments,
-        max_handshake_bytes=config.http.max_handshake_bytes,
+        max_handshake_bytes=http.max_handshake_bytes,
         max_unsent_bytes=websocket.max_unsent_bytes,
         max_in_flight=websocket.max_in_flight,
         concurrent_requests=config.limits.concurrent_requests,
@@ -169,5 +230,6 @@ def _limits(config: Config) -> Limits:
         idle_timeout=websocket.idle_timeout_ms / 1000,
         stall_timeout=websocket.stall_timeout_ms / 1000,
         close_timeout=websocket.close_timeout_ms / 1000,
-        origins=None if "*" in origins else tuple(origins),
+        request_timeout=http.request_timeout_ms / 1000,
+        keep_alive_timeout=http.keep_alive_timeout_ms / 1000,
     )

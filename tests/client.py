@@ -40,9 +40,15 @@ class Client:
         return await self.exchange(json.dumps(request | arguments))
 
     async def exchange(self, message: str | bytes) -> dict[str, Any]:
-        """Send one message as it is; return the next one, which must be its answer."""
+        """Send one message as it is; return the next one, which must be its answer.
+
+        A raw answer, a document without an envelope, is returned as if it were the result in one.
+        """
         await self.socket.send(message)
-        return checked(await self.receive())
+        answer = await self.receive()
+        if {"openapi", "asyncapi"} & set(answer):
+            return {"error": None, "status": 200, "result": answer, "room": answer["room"]}
+        return checked(answer)
 
     async def receive(self) -> dict[str, Any]:
         """Return the next message."""
@@ -85,6 +91,7 @@ def checked(answer: dict[str, Any]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def connected(port: int, **options: Any) -> AsyncIterator[Client]:
-    """Connect to a gateway on this machine."""
-    async with connect(f"ws://127.0.0.1:{port}", compression=None, **options) as socket:
+    """Connect to a gateway on this machine, over TLS if `ssl` is among the options."""
+    scheme = "wss" if "ssl" in options else "ws"
+    async with connect(f"{scheme}://127.0.0.1:{port}", compression=None, **options) as socket:
         yield Client(socket)

@@ -25,8 +25,8 @@ is out of date. `yes` means: works as the protocol says, with the deviations bel
 `api.process.action_not_found` (or `controller_not_found`), and not announced by `server:publicApi`.
 
 Controllers that concern document storage and the cache (`document`, `bulk`, `memoryStorage`, `cluster`, `debug`) are
-outside the purpose of Latchgate. HTTP is not served yet: the port speaks WebSocket only and answers a plain request
-with 426.
+outside the purpose of Latchgate. Every action that works over WebSocket works over HTTP on the same port, by its routes
+or by `/_query`.
 
 """
 
@@ -54,7 +54,24 @@ _DEVIATIONS = """\
 | A user without profiles | 500 | 400 `security.user.no_profile` |
 | A taken `_id` with credentials | 500 | 412 `security.user.already_exists` |
 | `volatile.sdkName` of version 10 or later | read as version 1 | read as it is |
+| `server:openapi` | Swagger 2.0 | OpenAPI 3.1, and AsyncAPI 3.0 from `server:asyncapi` |
 | JSON nested more than 80 deep | read | refused as a bad frame |
+| HTTP errors before routing: size, type, JSON | a bare error object, taken for a result by SDKs | an envelope |
+| `Connection` over HTTP | always `close` | kept alive, and pipelined requests are answered in order |
+| A request right behind a body in chunks | answered | may be lost, as `Connection: close` then says in time |
+| HTTP that is unreadable, too long or too slow | none of these statuses | 408, 414, 417, 431, 501, 505 |
+| Later, and who one is | no header | `Retry-After` with 429 and 503, `WWW-Authenticate: Bearer` with 401 |
+| Caches and guesses at the type | no header | `Cache-Control: no-store`, `X-Content-Type-Options: nosniff` |
+| A JSON `false` over HTTP | true: the key is there | false |
+| `?reset=false` and `?reset=0` | true: the name is there | false; `?reset` and all else are true |
+| `?controller=` and `?action=` | replace those of the route | mean nothing |
+| `Accept-Encoding: gzip;q=0` | compresses | does not |
+| A compressed body, inflated | not bounded | at most `limits.max_message_bytes`, else 413 |
+| A cookie without `Origin`, or under one that only `*` admits | authenticates | is ignored |
+| A foreign `Origin` at the WebSocket upgrade | let in, and refused with each request | 403, where origins are listed |
+| A cookie beside a token | 500 `security.token.verification_error` | the same id with 400 |
+| Cookies where `http.cookie_authentication` is off | 500 `security.cookie.unsupported` | the same id with 400 |
+| `GET /` for a browser | `server:info` | a page, for those who ask for `text/html` by name |
 """
 
 

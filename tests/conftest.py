@@ -15,10 +15,12 @@ from gateway import Config, Gateway
 from gateway.security import passwords
 from gateway.storage.mongo import Database
 from tests.client import ADMIN, Client, connected
+from tests.http_client import HttpClient, http_connected
 from tests.mongod import start_mongod, stop_mongod
 
 StartGateway = Callable[..., Awaitable[Gateway]]
 Connect = Callable[..., Awaitable[Client]]
+ConnectHttp = Callable[[Gateway], Awaitable[HttpClient]]
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +100,25 @@ async def connect() -> AsyncIterator[Connect]:
             return await stack.enter_async_context(connected(gateway.port, **options))
 
         yield open_connection
+
+
+@pytest.fixture
+async def connect_http() -> AsyncIterator[ConnectHttp]:
+    """Connect to a gateway over HTTP."""
+    async with AsyncExitStack() as stack:
+
+        async def open_connection(gateway: Gateway) -> HttpClient:
+            return await stack.enter_async_context(http_connected(gateway.port))
+
+        yield open_connection
+
+
+@pytest.fixture
+async def http_admin(gateway: Gateway, admin: Client, connect_http: ConnectHttp) -> HttpClient:
+    """An HTTP connection with a token of the administrator `admin`, beside the one of `admin`."""
+    client = await connect_http(gateway)
+    client.jwt = admin.jwt
+    return client
 
 
 @pytest.fixture

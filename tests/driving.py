@@ -20,6 +20,8 @@ class SilentConnection:
     protocol = "websocket"
     address = "127.0.0.1"
     is_local = False
+    cookie: str | None = None
+    refused_origin: str | None = None
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

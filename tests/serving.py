@@ -144,7 +144,7 @@ def served(data: Path, *words: str, environment: Mapping[str, str] | None = None
         try:
             welcome = _welcome(process)
             assert 3 == len(welcome), f"it did not start: {welcome} {errors.read_text()}"
-            address = welcome[0].split("ws://")[1].split(",")[0]
+            address = re.split("wss?://", welcome[0])[1].split(",")[0]
             yield Served(process, data, errors, welcome, int(address.rsplit(":", 1)[1]))
         finally:
             if process.poll() is None:

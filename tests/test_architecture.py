@@ -42,15 +42,18 @@ FLOORS = {
 
 HOMES: dict[str, tuple[str, ...]] = {
     "websockets": ("gateway/transports/websocket.py", "gateway/demo.py"),
-    "httptools": ("gateway/transports/http.py",),
+    "httptools": ("gateway/transports/http_reader.py",),
     "motor": ("gateway/storage/mongo.py",),
     "pymongo": ("gateway/storage/mongo.py",),
     "bson": ("gateway/storage/mongo.py",),
     "jwt": ("gateway/security/tokens.py",),
     "argon2": ("gateway/security/passwords.py",),
     "uvloop": ("gateway/cli.py",),
+    # Builds a context; two more meet its errors.
+    "ssl": ("gateway/transports/tls.py", "gateway/transports/door.py", "gateway/storage/mongo.py"),
     "msgspec": (),
-    "msgspec.json": ("gateway/protocol/codec.py",),
+    # The one reads and writes, the other describes.
+    "msgspec.json": ("gateway/protocol/codec.py", "gateway/protocol/json_schema.py"),
     # Frames are the codec's; what mongod writes about itself is no frame.
     "json": ("gateway/protocol/codec.py", "gateway/storage/mongod_binary.py"),
     "gateway": (),
@@ -69,6 +72,10 @@ MIDDLE = (
     "gateway.security.tokens",
     "gateway.security.records",
     "gateway.security.names",
+    "gateway.system.documents",
+    "gateway.system.welcome",
+    "gateway.transports.peers",
+    "gateway.transports.proxy_protocol",
 )
 """What reads no clock, no environment and no randomness, and knows no loop and no driver."""
 
@@ -77,11 +84,15 @@ PURE: dict[str, tuple[str, ...]] = {
     "collections": (),
     "collections.abc": (),
     "datetime": (),
+    "email.utils": ("format_datetime",),
     "fnmatch": ("fnmatchcase",),  # the others ask the operating system about letter case
     "functools": (),
     "hashlib": (),
     "hmac": (),
+    "html": ("escape",),
+    "http": ("HTTPStatus",),
     "inspect": (),
+    "ipaddress": (),
     "itertools": (),
     "jwt": (),
     "math": (),
@@ -89,9 +100,12 @@ PURE: dict[str, tuple[str, ...]] = {
     "operator": (),
     "random": ("Random",),  # as the type of what is handed in
     "re": (),
+    "struct": (),
     "typing": (),
     "unicodedata": (),
+    "urllib.parse": (),
     "weakref": (),
+    "zlib": (),
 }
 """What the middle may import: names that compute, and nothing that looks at the world."""
 
@@ -166,5 +180,10 @@ def test_a_function_can_be_read_at_a_glance(modules: list[Module]) -> None:
 
 def test_a_file_can_be_read_in_one_sitting(modules: list[Module]) -> None:
     """The composition root may be longer, and so may the one file in which a whole library is tamed."""
-    exceptions = ("gateway/rooms.py", "gateway/storage/mongo.py", "gateway/transports/websocket.py")
+    exceptions = (
+        "gateway/rooms.py",
+        "gateway/protocol/codec.py",
+        "gateway/storage/mongo.py",
+        "gateway/transports/websocket.py",
+    )
     expect_none(find_long_files(modules, FILE_CAP, exceptions=exceptions))

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
-from gateway.actions import NOBODY
-from gateway.dispatch import Dispatcher
+from gateway.actions import NOBODY, Reply
+from gateway.dispatch import Encode
 from gateway.protocol.errors import api_error
+from gateway.protocol.messages import Cookie, Request, Response
 from tests.desk import NODE, ORDINARY, Desk, as_bytes, checked, error_of, raising
+from tests.driving import drive
 
 
 def test_a_result_goes_back_to_where_the_request_came_from() -> None:
@@ -144,25 +146,119 @@ def test_targets_with_infinity_are_a_mistake_of_the_client(targets: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("door", "status", "error_id"),
-    [
-        (Dispatcher.overloaded, 503, "api.process.overloaded"),
-        (Dispatcher.shutting_down, 503, "network.entrypoint.shutting_down"),
-    ],
-    ids=["overloaded", "shutting down"],
+    "error_id", ["api.process.overloaded", "network.entrypoint.shutting_down"], ids=["overloaded", "shutting down"]
 )
-def test_a_message_that_is_turned_away_is_answered_in_its_own_envelope(
-    door: Callable[[Dispatcher, bytes], bytes], status: int, error_id: str
-) -> None:
+def test_a_message_that_is_turned_away_is_answered_in_its_own_envelope(error_id: str) -> None:
     """The client can match it; nothing runs; a bad frame is still a bad frame."""
     desk = Desk()
 
-    answer = checked(door(desk.dispatcher, as_bytes(ORDINARY | {"index": "i"})))
-    bad = checked(door(desk.dispatcher, b'{"requestId":"r","controller":5}'))
+    answer = checked(desk.dispatcher.turn_away(as_bytes(ORDINARY | {"index": "i"}), api_error(error_id)))
+    bad = checked(desk.dispatcher.turn_away(b'{"requestId":"r","controller":5}', api_error(error_id)))
 
-    assert (status, error_id) == error_of(answer)[:2]
+    assert (503, error_id) == error_of(answer)[:2]
     assert ("r", "server", "now", {"a": 1}, "i") == tuple(
         answer[key] for key in ("requestId", "controller", "action", "volatile", "index")
     )
     assert (400, "network.websocket.unexpected_error", "r") == (*error_of(bad)[:2], bad["room"])
+    assert [] == desk.seen
+
+
+def test_a_reply_may_have_headers_and_keeps_its_cookie_to_itself() -> None:
+    """On a socket there is nowhere to put a cookie; the headers are shown in the envelope (frames.md §3)."""
+    answer = Desk(lambda _: Reply({"a": 1}, {"x-mine": "1"}, Cookie("secret", 5))).ask(ORDINARY)
+
+    assert ({"a": 1}, {"x-mine": "1"}, 200) == (answer["result"], answer["headers"], answer["status"])
+    assert "secret" not in json.dumps(answer)
+    assert {} == Desk(lambda _: Reply(None)).ask(ORDINARY)["headers"]
+    assert "result" not in Desk(lambda _: Reply(UNSET)).ask(ORDINARY)
+
+
+def test_a_raw_reply_is_its_result_with_a_room() -> None:
+    """No envelope; an error of the same action has one."""
+    desk = Desk(lambda _: Reply({"openapi": "3.1.0"}, content_type="application/json"))
+
+    assert b'{"openapi":"3.1.0","room":"r"}' == drive(desk.dispatcher.handle(as_bytes(ORDINARY), desk.connection))
+    assert 404 == Desk(raising(api_error("security.user.not_found", "u"))).ask(ORDINARY)["status"]
+
+
+def seen_by_transport(desk: Desk, outcome: Callable[[Encode], bytes]) -> Response:
+    """The answer that a transport is given to encode."""
+    responses: list[Response] = []
+
+    def encode(response: Response) -> bytes:
+        responses.append(response)
+        return b"encoded"
+
+    assert b"encoded" == outcome(encode)
+    [response] = responses
+    return response
+
+
+def test_a_transport_gives_an_answer_its_form() -> None:
+    """It is told of everything: result, headers, cookie, type, and what the request wants echoed."""
+    request = Request("server", "now", "r", {"a": "1"}, volatile=Raw(b"{}"), index=Raw(b'"i"'))
+    desk = Desk(lambda _: Reply("text", {"x": "1"}, Cookie("t", 5), "text/plain"))
+
+    response = seen_by_transport(desk, lambda encode: drive(desk.dispatcher.answer(request, desk.connection, encode)))
+
+    assert ("text", {"x": "1"}, Cookie("t", 5), "text/plain") == (
+        response.result,
+        response.headers,
+        response.cookie,
+        response.content_type,
+    )
+    assert ("server", "now", "r", Raw(b"{}"), Raw(b'"i"'), UNSET) == (
+        response.controller,
+        response.action,
+        response.request_id,
+        response.volatile,
+        response.index,
+        response.collection,
+    )
+
+
+def test_what_is_no_action_is_answered_in_the_same_form() -> None:
+    """A result, or an error, for a request that names nothing."""
+    desk = Desk()
+    blank = Request("", "", "r", {})
+    error = api_error("network.http.url_not_found", "/x")
+
+    told = seen_by_transport(desk, lambda encode: desk.dispatcher.tell(blank, {"a": 1}, encode))
+    refused = seen_by_transport(desk, lambda encode: desk.dispatcher.refuse(blank, error, encode))
+
+    assert (None, None, 200, {"a": 1}, None) == (told.controller, told.action, told.status, told.result, told.error)
+    assert (None, None, 404, None) == (refused.controller, refused.action, refused.status, refused.result)
+    assert refused.error is not None
+    assert "network.http.url_not_found" == refused.error["id"]
+    assert [] == desk.seen
+
+
+def test_an_answer_that_its_transport_cannot_write_is_a_fault_of_the_server() -> None:
+    """It is reported, and the client hears a plain sentence: that can be written."""
+    desk = Desk(lambda _: Reply(1, {"x": "a\r\nb"}))
+    responses: list[Response] = []
+
+    def encode(response: Response) -> bytes:
+        responses.append(response)
+        if response.headers:
+            raise ValueError("an action cannot set the header 'X'")
+        return b"encoded"
+
+    request = Request("server", "now", "r", {})
+
+    assert b"encoded" == drive(desk.dispatcher.answer(request, desk.connection, encode))
+    assert [200, 500] == [response.status for response in responses]
+    assert [ValueError] == [type(error) for error, _ in desk.reports]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
+def test_a_page_that_may_not_call_is_refused_whatever_it_asks(origin: str) -> None:
+    """401 that the page can read (http.md §5); what a request lacks comes first, nothing runs."""
+    desk = Desk()
+    desk.connection.refused_origin = origin
+
+    for frame in (ORDINARY, ORDINARY | {"controller": "nope"}, ORDINARY | {"jwt": "t"}):
+        assert (401, "api.process.unauthorized_origin", [origin]) == error_of(desk.ask(frame))
+    assert "api.assert.missing_argument" == error_of(desk.ask({"action": "now"}))[1]
+    assert "api.assert.invalid_type" == error_of(desk.ask(ORDINARY | {"targets": 5}))[1]
     assert [] == desk.seen

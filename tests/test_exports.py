@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 PROMISED = {
     "embedding": {"Config", "Gateway", "load"},
-    "actions": {"Controller", "action", "Context", "Connection", "Principal", "Session", "Request"},
+    "actions": {"Controller", "Cookie", "action", "Context", "Connection", "Principal", "Reply", "Session", "Request"},
     "arguments": {"Arguments", "Body", "NoArguments", "OptionalId", "RequiredId"},
     "middleware": {"Endpoint", "Middleware"},
     "strategies": {"Collection", "Strategy"},

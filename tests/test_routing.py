@@ -10,6 +10,7 @@ from gateway.protocol.arguments import Arguments, Body, NoArguments
 from gateway.protocol.codec import decode_request
 from gateway.protocol.errors import ApiError
 from gateway.protocol.messages import Request
+from gateway.protocol.signatures import Signature
 from gateway.routing import Router
 from gateway.system.server import ServerController
 from tests.driving import SilentConnection, drive
@@ -127,6 +128,16 @@ def router() -> Router:
 def test_a_handler_gets_what_its_annotations_ask_for(router: Router, name: str, result: object) -> None:
     """Plain or waiting, in any order, by type and not by name."""
     assert result == call(router, f"greeter:{name}", to="you", more="ignored")
+
+
+def test_signatures_tell_what_each_action_takes_and_gives(router: Router) -> None:
+    """In the order of registration: shape, annotation of the result, first line of the docstring, for whom."""
+    signatures = router.signatures["greeter"]
+
+    assert list(router.actions["greeter"]) == list(signatures)
+    assert Signature(Greeting, str, "Greet those who are logged in.", logged_in_only=True) == signatures["members"]
+    assert Signature(Greeting, list[str], "Take everything.", logged_in_only=False) == signatures["forwards"]
+    assert NoArguments == signatures["bare"].arguments == signatures["nothing"].arguments
 
 
 def test_a_body_is_read_into_the_type_of_its_field(router: Router) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import inspect
 
 from gateway.config.section import Section, Setting, settings_of
+from gateway.config.server_section import ServerSettings
 from gateway.config.settings import Config
 from gateway.protocol import durations
 
@@ -116,7 +117,18 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     sections: dict[str, dict[str, object]] = {}
     for item in given.values():
         sections.setdefault(item.form.section, {})[item.form.setting.name] = _value(item)
-    return msgspec.convert(sections, Config)
+    config = msgspec.convert(sections, Config)
+    _check_together(config.server, given)
+    return config
+
+
+def _check_together(server: ServerSettings, given: _Layer) -> None:
+    """Refuse settings that make sense only together."""
+    if bool(server.tls_cert) is not bool(server.tls_key):
+        name, other = ("tls_cert", "tls_key") if server.tls_cert else ("tls_key", "tls_cert")
+        raise given[f"server.{name}"].refused(f"needs server.{other} beside it")
+    if server.proxy_protocol and not server.trusted_proxies:
+        raise given["server.proxy_protocol"].refused("needs server.trusted_proxies, which say who may connect")
 
 
 def _error(name: str, sentence: str, origin: str) -> ConfigError:

@@ -3,7 +3,8 @@
 Rules of the file: every setting is `Annotated` with a one-sentence description, its bounds and its unit, and where
 the default departs from Kuzzle's the sentence says so; nothing else in the project repeats a default. Rules that
 a bound cannot say stand in `__post_init__`, and in words under `accepts`. Every default keeps every rule. Times are
-whole milliseconds (`_ms`), seconds only where the name says `_s`. `section.py` lists the keys of `extra`.
+whole milliseconds (`_ms`), seconds only where the name says `_s`. `section.py` lists the keys of `extra`, and the
+sections `server` and `http` have files of their own.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.config.http_section import HttpSettings
 from gateway.config.section import (
     Count,
     Filled,
@@ -21,6 +23,7 @@ from gateway.config.section import (
     hide_whole,
     masked_section,
 )
+from gateway.config.server_section import ServerSettings
 
 __all__ = [
     "ApiKeysSettings",
@@ -44,36 +47,6 @@ _SECRET_BYTES = 32  # RFC 7518 section 3.2: a key at least as long as the hash o
 
 _BYTES = {"unit": "bytes"}
 _PATTERN = "a regular expression as Python's `re` reads it"
-
-
-class ServerSettings(Section, frozen=True, kw_only=True):
-    """The listening socket and the process."""
-
-    host: Annotated[
-        Filled,
-        Meta(description="Address to listen on; `0.0.0.0` opens the gateway to the network (Kuzzle's default)."),
-    ] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535, description="TCP port of WebSocket and HTTP; 0 takes a free one.")] = (
-        7512
-    )
-    data_dir: Annotated[Filled, Meta(description="Directory for the files of the embedded MongoDB server.")] = "./data"
-    shutdown_grace_s: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="How long requests in flight may take when the gateway stops.",
-            extra={"unit": "s"},
-        ),
-    ] = 10.0
-    node_name: Annotated[
-        str,
-        Meta(
-            pattern=r"\A[A-Za-z0-9._-]{0,64}\Z",
-            description="Name of this process in every answer; empty generates a `knode-` name.",
-            extra={"accepts": "at most 64 letters, digits, dots, hyphens and underscores"},
-        ),
-    ] = ""
 
 
 class MongodbSettings(Section, frozen=True, kw_only=True):
@@ -155,18 +128,6 @@ class WebsocketSettings(Section, frozen=True, kw_only=True):
     max_in_flight: Annotated[
         Count, Meta(description="Requests of one connection that run at once (Kuzzle has no bound).")
     ] = 100
-
-
-class HttpSettings(Section, frozen=True, kw_only=True):
-    """Request heads and origins, for HTTP and for the WebSocket upgrade."""
-
-    access_control_allow_origin: Annotated[
-        tuple[Filled, ...],
-        Meta(description="Origins that may call the gateway; under `*` alone a cookie is ignored (not in Kuzzle)."),
-    ] = ("*",)
-    max_handshake_bytes: Annotated[
-        int, Meta(ge=1024, le=1_048_576, description="Longest request head.", extra=_BYTES)
-    ] = 32_768
 
 
 class LimitsSettings(Section, frozen=True, kw_only=True):

@@ -1,31 +1,76 @@
 """Who is it: a token becomes a session and a principal, no token becomes the anonymous one.
 
 Rules of the file: one endpoint around the next. A token that does not count is refused whatever the action
-(rights.md, "Outcome").
+(rights.md, "Outcome"), and so is one beside a cookie: which of the two is meant cannot be told (http.md §7).
 """
 
 from gateway.actions import Context, Endpoint, Middleware
+from gateway.protocol.arguments import Arguments
+from gateway.protocol.codec import ArgumentsDecoder
+from gateway.protocol.errors import ApiError, api_error
 from gateway.protocol.messages import Request
 from gateway.security.sessions import Sessions
 
 __all__ = ["authentication"]
 
+_OUT_OF_DATE = (401, 404)  # the token does not count any more, or its user is gone
 
-def authentication(sessions: Sessions) -> Middleware:
+
+class _Mode(Arguments, frozen=True):
+    cookie_auth: bool = False
+
+
+_mode_decoder = ArgumentsDecoder(_Mode)
+
+
+def authentication(sessions: Sessions, *, cookies: bool = True) -> Middleware:
     """Make the middleware.
 
     Args:
         sessions: recognises tokens.
+        cookies: whether a cookie may hold a token.
     """
 
     def around(endpoint: Endpoint) -> Endpoint:
         async def authenticate(request: Request, context: Context) -> object:
-            if request.jwt is None:
+            token, cookie = request.jwt, context.connection.cookie
+            if cookie is not None:
+                _check_cookie(token, cookies=cookies)
+                if _manages_cookie(request):
+                    return await manage(request, context, cookie)
+                token = cookie
+            if token is None:
                 return await endpoint(request, Context(context.connection, sessions.anonymous))
-            session = await sessions.verify(request.jwt)
+            session = await sessions.verify(token)
             principal = await sessions.principal(session)
             return await endpoint(request, Context(context.connection, principal, session))
+
+        async def manage(request: Request, context: Context, cookie: str) -> object:
+            """A cookie that is out of date must not stand in the way of the actions that replace it."""
+            who = Context(context.connection, sessions.anonymous)
+            if request.action == "logout":
+                try:
+                    session = await sessions.verify(cookie)
+                    who = Context(context.connection, await sessions.principal(session), session)
+                except ApiError as error:
+                    if error.status not in _OUT_OF_DATE:
+                        raise
+            return await endpoint(request, who)
 
         return authenticate
 
     return around
+
+
+def _check_cookie(token: str | None, *, cookies: bool) -> None:
+    if not cookies:
+        raise api_error("security.cookie.unsupported")
+    if token is not None:
+        raise api_error("security.token.verification_error", "there is both a token and a cookie")
+
+
+def _manages_cookie(request: Request) -> bool:
+    """Tell whether this is one of the actions by which a page gets, looks at and ends its cookie (http.md §7)."""
+    if request.controller != "auth" or request.action not in ("login", "checkToken", "logout"):
+        return False
+    return _mode_decoder.decode(request.payload).cookie_auth

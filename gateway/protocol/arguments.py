@@ -27,10 +27,12 @@ __all__ = [
     "missing",
     "pick",
     "read",
+    "read_texts",
 ]
 
 T = TypeVar("T")
 Reader = Callable[[Any, str], Any]
+Readers = tuple[tuple[structs.FieldInfo, Reader], ...]
 
 
 class Arguments(Struct, frozen=True, rename="camel"):
@@ -79,8 +81,28 @@ def read(shape: type[T], fields: Mapping[str, Any], prefix: str = "") -> T:
     Raises:
         BadRequestError: `missing_argument`, `invalid_type` or `body_required`, for the first field at fault.
     """
+    return _filled(shape, _readers(cast("type[Struct]", shape)), fields, prefix)
+
+
+def read_texts(shape: type[T], fields: Mapping[str, Any], parse: Callable[[str], Any]) -> T:
+    """Read a shape out of a URL, where every value but the body is a text, or a list of texts (http.md §1).
+
+    A boolean is true by being there, unless it says `false` or `0` (deviation 13); arrays and objects are JSON.
+
+    Args:
+        shape: a subclass of `Arguments`.
+        fields: wire name → text, list of texts, or under `body` a decoded value.
+        parse: reads JSON; what is none it returns as it is.
+
+    Raises:
+        BadRequestError: as `read`.
+    """
+    return _filled(shape, _text_readers(cast("type[Struct]", shape), parse), fields, "")
+
+
+def _filled(shape: type[T], readers: Readers, fields: Mapping[str, Any], prefix: str) -> T:
     values: dict[str, Any] = {}
-    for field, reader in _readers(cast("type[Struct]", shape)):
+    for field, reader in readers:
         name = prefix + field.encode_name
         # A body of null is no body.
         if field.encode_name in fields and not (name == "body" and fields[name] is None):
@@ -147,7 +169,28 @@ def _holds_integers(kind: inspect.Type) -> bool:
 
 
 @functools.cache
-def _readers(shape: type[Struct]) -> tuple[tuple[structs.FieldInfo, Reader], ...]:
+def _text_readers(shape: type[Struct], parse: Callable[[str], Any]) -> Readers:
+    return tuple(
+        (field, reader if field.encode_name == "body" else _of_text(reader, parse)) for field, reader in _readers(shape)
+    )
+
+
+def _of_text(reader: Reader, parse: Callable[[str], Any]) -> Reader:
+    if isinstance(reader, functools.partial) and reader.func is _read_optional:
+        return functools.partial(_read_optional, _of_text(reader.args[0], parse))
+    if reader is _read_boolean:
+        return _read_flag
+    if reader in (_read_array, _read_object):
+        return lambda value, name: reader(parse(value) if isinstance(value, str) else value, name)
+    return reader
+
+
+def _read_flag(value: Any, _name: str) -> bool:
+    return value not in ("false", "0")
+
+
+@functools.cache
+def _readers(shape: type[Struct]) -> Readers:
     info = cast("inspect.StructType", inspect.type_info(shape))
     readers = {field.name: _reader(field.type) for field in info.fields}
     for name, reader in readers.items():

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from gateway.protocol import arguments
-from gateway.protocol.errors import api_error
+from gateway.protocol.errors import ApiError, api_error
 from gateway.protocol.messages import BadFrame, Notification, Request, Response
 from gateway.protocol.scanning import depth, find_request_id
 
@@ -21,12 +21,16 @@ __all__ = [
     "MAX_DEPTH",
     "PONG",
     "ArgumentsDecoder",
+    "decode_json",
+    "decode_list",
     "decode_request",
     "decode_text",
     "decode_value",
     "encode",
+    "encode_envelope",
     "encode_notification",
     "encode_response",
+    "indented",
     "is_ping",
     "sent_text",
 ]
@@ -57,7 +61,7 @@ class _Envelope(Struct, gc=False, rename="camel"):
     targets: Raw | UnsetType = UNSET
 
 
-class _WireResponse(Struct, gc=False, rename="camel"):
+class _HttpResponse(Struct, gc=False, rename="camel"):
     """`Response` with the wire's spelling and order."""
 
     action: str | None
@@ -71,6 +75,11 @@ class _WireResponse(Struct, gc=False, rename="camel"):
     result: Any
     status: int
     volatile: Raw | None
+
+
+class _WireResponse(_HttpResponse, gc=False):
+    """The same for a socket, whose SDKs find the pending call by `room`."""
+
     room: str
 
 
@@ -146,6 +155,22 @@ def decode_request(frame: bytes, new_id: Callable[[], str]) -> Request:
     )
 
 
+def decode_json(data: bytes) -> Any:
+    """Read any JSON; of two keys the last counts, and 1e999 is infinity.
+
+    Raises:
+        ValueError: not UTF-8, not JSON, or nested too deep.
+        BadRequestError: infinity stands inside, where it has no form to be kept in.
+    """
+    try:
+        _check_text(data)
+        return decode_value("body", Raw(data))
+    except BadFrame as fault:
+        raise ValueError(fault.reason) from None
+    except msgspec.DecodeError as error:
+        raise ValueError("it is not JSON") from error
+
+
 def decode_text(raw: Raw | UnsetType) -> str | None:
     """Read an echoed argument where rights need its value: the string, or None for anything else."""
     if raw is UNSET or memoryview(raw)[0] != _QUOTE:
@@ -155,12 +180,17 @@ def decode_text(raw: Raw | UnsetType) -> str | None:
 
 def sent_text(request: Request, name: str) -> str | None:
     """Tell an attribute that was sent as an empty string from one that was not sent (the answer echoes it)."""
+    if not isinstance(request.payload, bytes):
+        return None
     raw = _fields_decoder.decode(request.payload).get(name)
     return None if raw is None else decode_text(raw)
 
 
 def encode_response(response: Response) -> bytes:
-    """Write one answer as JSON (frames.md §3)."""
+    """Write one answer as JSON (frames.md §3); of a raw one, the result with its room beside it."""
+    if response.content_type is not None:
+        result = response.result
+        return _encoder.encode({**result, "room": response.room} if isinstance(result, dict) else result)
     return _encoder.encode(
         _WireResponse(
             response.action,
@@ -177,6 +207,30 @@ def encode_response(response: Response) -> bytes:
             response.room,
         )
     )
+
+
+def encode_envelope(response: Response) -> bytes:
+    """Write one answer as JSON for HTTP: without `room` (http.md)."""
+    return _encoder.encode(
+        _HttpResponse(
+            response.action,
+            response.collection,
+            response.controller,
+            response.error,
+            response.headers,
+            response.index,
+            response.node,
+            response.request_id,
+            response.result,
+            response.status,
+            response.volatile,
+        )
+    )
+
+
+def indented(text: bytes) -> bytes:
+    """JSON for human eyes: two spaces a level."""
+    return msgspec.json.format(text, indent=2)
 
 
 def encode_notification(note: Notification) -> bytes:
@@ -202,19 +256,21 @@ class ArgumentsDecoder(Generic[T]):
         self._decoder = msgspec.json.Decoder(shape)
         self._has_integers = arguments.has_integers(shape)
 
-    def decode(self, frame: bytes) -> T:
-        """Read the arguments.
+    def decode(self, payload: bytes | Mapping[str, Any]) -> T:
+        """Read the arguments out of the `payload` of a request.
 
         Raises:
             BadRequestError: the documented error of the first argument, in the order of the shape's fields,
                 that is missing or of the wrong type (frames.md §2).
         """
+        if not isinstance(payload, bytes):
+            return arguments.read_texts(self._shape, payload, _decode_text_value)
         try:
-            decoded = self._decoder.decode(frame)
+            decoded = self._decoder.decode(payload)
         except msgspec.MsgspecError:
-            return arguments.read(self._shape, _Fields(frame))
+            return arguments.read(self._shape, _Fields(payload))
         if self._has_integers and not arguments.are_integers_safe(decoded):
-            return arguments.read(self._shape, _Fields(frame))
+            return arguments.read(self._shape, _Fields(payload))
         return decoded
 
 
@@ -243,6 +299,20 @@ def decode_value(name: str, raw: Raw) -> Any:
         if memoryview(raw)[0] in b"-0123456789":
             return math.inf
         raise api_error("api.assert.invalid_argument", name, "numbers in the range of doubles") from None
+
+
+def decode_list(text: str) -> list[Any]:
+    """Read a list that came as one text: a JSON array, or items with commas between them (http.md §1)."""
+    value = _decode_text_value(text) if text.startswith("[") else None
+    return value if isinstance(value, list) else text.split(",")
+
+
+def _decode_text_value(text: str) -> Any:
+    """Read the JSON that stands in an argument of a URL; a text that is none stands for itself."""
+    try:
+        return decode_json(text.encode())
+    except (ValueError, ApiError):
+        return text
 
 
 def _check_text(frame: bytes) -> None:

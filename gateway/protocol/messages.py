@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-__all__ = ["BadFrame", "Notification", "Request", "Response"]
+__all__ = ["BadFrame", "Cookie", "Notification", "Request", "Response"]
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -18,7 +18,8 @@ class Request(Struct, frozen=True, gc=False):
     Attributes:
         controller, action: as sent; "" where the frame has none.
         request_id: the client's, or one made for it.
-        payload: the frame itself, from which the action's arguments are decoded.
+        payload: what the action's arguments are read from: the frame itself, or over HTTP, where they come from
+            several places, wire name → value (text, lists of texts, and a decoded `body`).
         jwt: the token as sent; None is anonymous, "" is not.
         volatile: a JSON object to echo, or None.
         index, collection: echoed only if the frame carries the key, whatever its value.
@@ -28,12 +29,24 @@ class Request(Struct, frozen=True, gc=False):
     controller: str
     action: str
     request_id: str
-    payload: bytes
+    payload: bytes | Mapping[str, Any]
     jwt: str | None = None
     volatile: Raw | None = None
     index: Raw | UnsetType = UNSET
     collection: Raw | UnsetType = UNSET
     targets: Raw | UnsetType = UNSET
+
+
+class Cookie(Struct, frozen=True):
+    """What the browser shall keep in the cookie `authToken` (http.md §7).
+
+    Attributes:
+        token: a login token, None to end the cookie.
+        expires_at: milliseconds since the epoch, -1 for as long as the browser runs.
+    """
+
+    token: str | None
+    expires_at: int = -1
 
 
 class Response(Struct, frozen=True, gc=False):
@@ -42,7 +55,10 @@ class Response(Struct, frozen=True, gc=False):
     Attributes:
         result: any JSON value; UNSET leaves the key out (an action that returned nothing).
         request_id: the request's; a bad frame's may be any JSON.
-        room: always a string, equal to `request_id` where that is one: SDKs find the pending call by it.
+        room: always a string, equal to `request_id` where that is one: SDKs find the pending call by it. Sockets only.
+        headers: further headers, names in lower case.
+        cookie: HTTP only.
+        content_type: of a raw answer, whose `result` goes out without an envelope; None for an ordinary one.
     """
 
     action: str | None
@@ -57,6 +73,8 @@ class Response(Struct, frozen=True, gc=False):
     index: Raw | UnsetType = UNSET
     collection: Raw | UnsetType = UNSET
     headers: Mapping[str, str] = {}
+    cookie: Cookie | None = None
+    content_type: str | None = None
 
 
 class Notification(Struct, frozen=True, gc=False):

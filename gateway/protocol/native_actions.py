@@ -1,4 +1,4 @@
-"""The actions of the original's own controllers, implemented here or not.
+"""The actions of the original's own controllers, implemented here or not, and `server:asyncapi`, our addition.
 
 Rules of the file: data. A role may grant only actions that exist (security.md §6), and roles written for the original
 must load here, so its whole vocabulary counts, whatever part of it this gateway runs.
@@ -39,8 +39,8 @@ security: checkRights createApiKey createCredentials createFirstAdmin createOrRe
     restrictDefaultRights revokeTokens scrollProfiles scrollUsers searchApiKeys searchProfiles searchRoles
     searchUsers searchUsersByCredentials updateCredentials updateProfile updateProfileMapping updateRole
     updateRoleMapping updateUser updateUserMapping upsertUser validateCredentials
-server: adminExists capabilities getAllStats getConfig getLastStats getStats healthCheck info metrics now openapi
-    publicApi
+server: adminExists asyncapi capabilities getAllStats getConfig getLastStats getStats healthCheck info metrics now
+    openapi publicApi
 """
 
 

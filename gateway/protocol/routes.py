@@ -1,4 +1,4 @@
-"""The HTTP routes of the actions, in the original's order.
+"""The HTTP routes of the actions, in the original's order; `server:asyncapi` is our own.
 
 Rules of the file: data, and the two views of it. Clients choose a route by position and length (sdk.md §2), so the
 order of lines matters. A line is: verb, path with `:name` parameters, controller:action, `deprecated` if it is.
@@ -78,6 +78,7 @@ GET /_serverInfo server:info
 GET /_now server:now
 GET /_publicApi server:publicApi deprecated
 GET /_openapi server:openapi
+GET /_asyncapi server:asyncapi
 GET /_metrics server:metrics
 POST /_login/:strategy auth:login
 POST /_logout auth:logout

@@ -23,7 +23,7 @@ from gateway.security.roles import RESTRICTED_ROLES
 from gateway.security.users import Users
 from gateway.storage.mongo import Collection, Transaction
 
-__all__ = ["FirstAdmin", "FirstAdminController", "is_this_machine", "seed_rights"]
+__all__ = ["FirstAdmin", "FirstAdminController", "is_loopback", "is_this_machine", "seed_rights"]
 
 _ADMIN = "admin"
 _LOCK = "first-admin"
@@ -39,7 +39,8 @@ def is_this_machine(peer: str, headers: Iterable[tuple[str, str]]) -> bool:
     `Host`, and that host must be a loopback one (or a name that was re-bound to us would do).
 
     Args:
-        peer: address of the other end of the connection.
+        peer: address of the other end of the connection; of one that came through a proxy which is known as such,
+            nobody must ask.
         headers: of the opening handshake, as received.
     """
     if not _is_loopback(peer):
@@ -68,7 +69,12 @@ def _is_own_origin(origin: str, host: str) -> bool:
         return False
     same = parts.netloc.lower() == host.lower() and parts.scheme in ("http", "https")
     name = parts.hostname or ""
-    return same and port is not None and (name == "localhost" or _is_loopback(name))
+    return same and port is not None and is_loopback(name)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine to itself: a loopback address, or `localhost`."""
+    return host == "localhost" or _is_loopback(host)
 
 
 def _is_loopback(address: str) -> bool:

@@ -14,7 +14,7 @@ __all__ = ["Document", "check_content", "check_id", "history", "merge", "new_doc
 Document = dict[str, Any]
 
 _MAX_ID_BYTES = 512
-_INT64 = range(-(2**63), 2**63)
+_LEAST_INT64, _GREATEST_INT64 = -(2**63), 2**63 - 1
 _OWN_KEYS = ("_id", "_kuzzle_info")
 
 
@@ -81,5 +81,6 @@ def check_content(value: Any) -> None:
     elif isinstance(value, list):
         for inner in value:
             check_content(inner)
-    elif isinstance(value, int) and value not in _INT64:
+    # No `in range(…)`: what comes out of the database is a subclass of int, for which Python would count through it.
+    elif isinstance(value, int) and not _LEAST_INT64 <= value <= _GREATEST_INT64:
         raise api_error("services.storage.unexpected_bad_request", "a number has more than 64 bits")

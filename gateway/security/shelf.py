@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import field, structs
 
 from gateway.protocol.arguments import Arguments, RequiredId, invalid_type, missing
+from gateway.protocol.codec import decode_list
 from gateway.protocol.errors import ApiError, api_error
 from gateway.security.records import Document, check_content, present
 from gateway.security.scrolls import Scroll, Scrolls, scroll_span
@@ -78,7 +79,7 @@ def read_ids(arguments: IdsArguments, *, is_beside: bool = False) -> list[str]:
 
     Args:
         arguments: of the request.
-        is_beside: they may stand beside the body, as a list or as text with commas; there must be some.
+        is_beside: they may stand beside the body, as a list, or a text that holds one; there must be some.
 
     Raises:
         BadRequestError: none, no list, or no texts.
@@ -86,7 +87,7 @@ def read_ids(arguments: IdsArguments, *, is_beside: bool = False) -> list[str]:
     in_body = (arguments.body or {}).get("ids")
     if is_beside and not in_body:
         ids, name = arguments.ids, "ids"
-        ids = ids.split(",") if isinstance(ids, str) else ids
+        ids = decode_list(ids) if isinstance(ids, str) else ids
         if not ids:
             raise missing(name)
     else:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.actions import Controller, action
 from gateway.protocol.arguments import Arguments
+from gateway.protocol.codec import decode_list
 from gateway.protocol.errors import api_error
 from gateway.protocol.routes import Route, routes_of
 from gateway.security.users import Users
@@ -144,7 +145,7 @@ class ServerController(Controller):
 
 def _chosen(services: Any) -> list[str]:
     if isinstance(services, str):
-        services = services.split(",")
+        services = decode_list(services)
     if not isinstance(services, list):
         return list(_SERVICES)
     return [name for name in _SERVICES if name in services]

@@ -4,7 +4,9 @@ Rules of the file: knows no protocol and decides nothing about the connection; i
 """
 
 import asyncio
+import contextlib
 
+from gateway.transports.peers import Peer
 from gateway.transports.traffic import Limits
 
 __all__ = ["Flow"]
@@ -47,10 +49,16 @@ class Flow:
         return self._transport.get_write_buffer_size() > self._limits.max_unsent_bytes
 
     @property
-    def peer(self) -> str:
-        """Address of the other side, empty if it has none."""
+    def peer(self) -> Peer:
+        """The other end of the transport."""
         name = self._transport.get_extra_info("peername")
-        return str(name[0]) if isinstance(name, tuple) else ""
+        address = str(name[0]) if isinstance(name, tuple) else ""
+        return Peer(address, self._transport.get_extra_info("sslcontext") is not None, is_direct=True)
+
+    @property
+    def can_half_close(self) -> bool:
+        """One direction may end before the other; in TLS both do."""
+        return self._transport.can_write_eof()
 
     def read(self, *, wanted: bool) -> None:
         """Read, or leave what comes to the kernel, which makes the client wait."""
@@ -67,7 +75,8 @@ class Flow:
         self._written += len(output)
         self._transport.write(output)
         if is_last and self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # gone, and the loop has not seen it yet
+                self._transport.write_eof()
         elif is_last:
             self._transport.close()
 
@@ -83,6 +92,10 @@ class Flow:
             self._taken = taken
             self._since = now
         return now - self._since > self._limits.stall_timeout
+
+    def close(self) -> None:
+        """End both directions behind what waits to be written."""
+        self._transport.close()
 
     def abort(self) -> None:
         """Drop the connection, and what waits."""

@@ -1,12 +1,15 @@
 """The listening socket and the connections that came through it.
 
 Rules of the file: knows no protocol but by the factory that makes a connection. One timer looks at all of them.
+Without TLS and PROXY protocol connections come straight from the event loop's own server; else through a `Door`.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
 
+from gateway.transports.door import Door, Factory
+from gateway.transports.peers import TrustedProxies
+from gateway.transports.tls import Certificate
 from gateway.transports.traffic import Traffic
 
 __all__ = ["Port", "PortTakenError"]
@@ -24,12 +27,22 @@ class Port:
 
     Args:
         traffic: the connections and their limits.
-        factory: makes the protocol of a new connection.
+        factory: makes the protocol of a new connection, of a peer, or None: its transport must be asked.
+        certificate: for TLS, None for none.
+        proxies: those alone may connect, and the PROXY protocol tells for whom; None for everybody, without it.
     """
 
-    def __init__(self, traffic: Traffic, factory: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        traffic: Traffic,
+        factory: Factory,
+        certificate: Certificate | None = None,
+        proxies: TrustedProxies | None = None,
+    ) -> None:
         self._traffic = traffic
         self._factory = factory
+        is_guarded = certificate is not None or proxies is not None
+        self._door = Door(factory, traffic.limits, certificate, proxies) if is_guarded else None
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -39,19 +52,19 @@ class Port:
         Raises:
             PortTakenError: the address is in use, not ours, or not permitted.
         """
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._factory, host, port, backlog=_BACKLOG)
+            number = await (self._door.open(host, port, _BACKLOG) if self._door else self._listen(host, port))
         except OSError as error:
             raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         self._look()
-        listening: socket.socket = self._server.sockets[0]
-        return int(listening.getsockname()[1])
+        return number
 
     async def close(self, grace: float) -> None:
         """Accept no more, let requests in hand finish within `grace` seconds, close every connection with 1012."""
         if self._server is not None:
             self._server.close()
+        if self._door is not None:
+            await self._door.close()
         await self._traffic.drain(grace)
         for connection in list(self._traffic.connections):
             connection.close(1012, "restart")  # RFC 6455 §7.4 registry: "service restart"
@@ -61,6 +74,12 @@ class Port:
         if self._sweep is not None:
             self._sweep.cancel()
 
+    async def _listen(self, host: str, port: int) -> int:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: self._factory(None), host, port, backlog=_BACKLOG)
+        listening: socket.socket = self._server.sockets[0]
+        return int(listening.getsockname()[1])
+
     async def _wait_gone(self, timeout: float) -> None:  # noqa: ASYNC109 - the limit is part of what is waited for
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -69,7 +88,9 @@ class Port:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
+        self._sweep = loop.call_later(self._traffic.limits.sweep_interval, self._look)  # whatever befalls this look
         now = loop.time()
         for connection in list(self._traffic.connections):
             connection.check_time(now)
-        self._sweep = loop.call_later(self._traffic.limits.sweep_interval, self._look)
+        if self._door is not None:
+            self._door.refusals.tell(now)

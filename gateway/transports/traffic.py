@@ -6,19 +6,26 @@ which most never do.
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.actions import Connection
 from gateway.dispatch import Dispatcher
+from gateway.protocol.errors import ApiError, api_error
+from gateway.security.origins import Origins
+from gateway.transports.peers import Peer, TrustedProxies
 
-__all__ = ["Limits", "Stoppable", "Traffic"]
+__all__ = ["Finished", "Limits", "Stoppable", "Traffic"]
+
+Finished = Callable[[asyncio.Task[bytes]], None]
+"""Told of the task of a request that had to wait."""
 
 
 class Limits(Struct, frozen=True):
-    """Bounds on a connection; times in seconds, sizes in bytes. `config.WebsocketSettings` says what each is for."""
+    """Bounds on a connection; times in seconds, sizes in bytes. `gateway.config` says what each is for."""
 
     max_message_bytes: int = 1_048_576
     max_fragments: int = 4096
@@ -30,17 +37,28 @@ class Limits(Struct, frozen=True):
     idle_timeout: float = 60.0
     stall_timeout: float = 10.0
     close_timeout: float = 5.0
-    origins: tuple[str, ...] | None = None
+    request_timeout: float = 30.0
+    keep_alive_timeout: float = 65.0
 
     @property
     def sweep_interval(self) -> float:
         """How often time limits are looked at: often enough for the shortest of them."""
-        shortest = min(self.handshake_timeout, self.idle_timeout, self.stall_timeout, self.close_timeout)
+        shortest = min(
+            self.handshake_timeout,
+            self.idle_timeout,
+            self.stall_timeout,
+            self.close_timeout,
+            self.request_timeout,
+            self.keep_alive_timeout,
+        )
         return min(1.0, shortest / 4)
 
 
-class Stoppable(Connection, Protocol):
+class Stoppable(Protocol):
     """A connection as the listener sees it."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to end it; see `gateway.actions.Connection`."""
 
     def check_time(self, now: float) -> None:
         """Enforce the time limits; `now` is the loop's clock in seconds."""
@@ -55,11 +73,21 @@ class Traffic:
     Args:
         dispatcher: answers them.
         limits: of each connection, and of all together.
+        origins: whose pages may call, and whose cookies count.
+        proxies: whose word counts for who the client is; None for nobody's.
     """
 
-    def __init__(self, dispatcher: Dispatcher, limits: Limits) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        limits: Limits,
+        origins: Origins | None = None,
+        proxies: TrustedProxies | None = None,
+    ) -> None:
         self.dispatcher = dispatcher
         self.limits = limits
+        self.origins = origins or Origins()
+        self._proxies = proxies
         self.connections: set[Stoppable] = set()
         self.is_draining = False
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -69,10 +97,28 @@ class Traffic:
         """Requests that wait for something."""
         return len(self._tasks)
 
-    def run(
-        self, frame: bytes, connection: Connection, finished: Callable[[asyncio.Task[bytes]], None]
-    ) -> bytes | None:
-        """Begin one request.
+    def client(self, peer: Peer, headers: Iterable[tuple[str, str]]) -> Peer:
+        """Tell who sent a request: the peer, or whom it speaks for.
+
+        Args:
+            peer: the other end of the transport, or whom a preamble told of.
+            headers: of the request.
+        """
+        if self._proxies is None:
+            return peer
+        told = self._proxies.client(peer.address, peer.is_secure, headers)
+        return told if peer.is_direct else replace(told, is_direct=False)
+
+    def refusal(self) -> ApiError | None:
+        """Tell why no request is taken on at the moment; None where one is."""
+        if self.is_draining:
+            return api_error("network.entrypoint.shutting_down")
+        if len(self._tasks) >= self.limits.concurrent_requests:
+            return api_error("api.process.overloaded")
+        return None
+
+    def run(self, frame: bytes, connection: Connection, finished: Finished) -> bytes | None:
+        """Begin one request of a socket.
 
         Args:
             frame: the message.
@@ -85,11 +131,13 @@ class Traffic:
         Raises:
             Disconnect: the request ends the connection.
         """
-        if self.is_draining:
-            return self.dispatcher.shutting_down(frame)
-        if len(self._tasks) >= self.limits.concurrent_requests:
-            return self.dispatcher.overloaded(frame)
-        request = self.dispatcher.handle(frame, connection)
+        error = self.refusal()
+        if error is not None:
+            return self.dispatcher.turn_away(frame, error)
+        return self.start(self.dispatcher.handle(frame, connection), finished)
+
+    def start(self, request: Coroutine[Any, Any, bytes], finished: Finished) -> bytes | None:
+        """Run a request up to where it waits for the first time, and from there on in a task; as `run`."""
         try:
             waits_for = request.send(None)
         except StopIteration as done:

@@ -10,7 +10,7 @@ import logging
 from typing import cast
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, InvalidOrigin
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -18,14 +18,18 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from gateway.protocol.codec import PONG, is_ping
+from gateway.protocol.errors import ApiError
+from gateway.protocol.http.cookies import auth_token
 from gateway.security.first_admin import is_this_machine
+from gateway.security.origins import Origins
 from gateway.transports.flow import Flow
+from gateway.transports.peers import Peer
 from gateway.transports.pipeline import Pipeline
 from gateway.transports.traffic import Limits, Traffic
 
 __all__ = ["WebSocketConnection"]
 
-_END_OF_HEAD = b"\r\n\r\n"
+_SWITCHING = 101
 
 # At DEBUG the library logs whole frames, tokens included; whatever the gateway's level, that must not be.
 _library_log = logging.getLogger("latchgate.websockets")
@@ -35,9 +39,9 @@ _library_log.setLevel(logging.WARNING)
 class _Protocol(ServerProtocol):
     """The library's state machine with the limits and the manners that it lacks."""
 
-    def __init__(self, limits: Limits) -> None:
-        origins = None if limits.origins is None else [None, *map(Origin, limits.origins)]
-        super().__init__(origins=origins, max_size=limits.max_message_bytes, logger=_library_log)
+    def __init__(self, limits: Limits, origins: Origins) -> None:
+        super().__init__(max_size=limits.max_message_bytes, logger=_library_log)
+        self._origins = origins
         self._max_fragments = limits.max_fragments
         self._fragments = 0
 
@@ -61,6 +65,13 @@ class _Protocol(ServerProtocol):
             raise InvalidHandshake("the request target is no path")
         return super().process_request(request)
 
+    def process_origin(self, headers: Headers) -> Origin | None:
+        """Refuse the pages of strangers, and whoever names two origins; a device names none (RFC 6455 §10.2)."""
+        origin = super().process_origin(headers)
+        if origin is not None and not self._origins.admit(origin):
+            raise InvalidOrigin(origin)
+        return origin
+
     def process_subprotocol(self, headers: Headers) -> Subprotocol | None:
         """Echo the first of what the client offers: browsers' SDKs send `null` and insist (frames.md §1)."""
         offered = headers.get_all("Sec-WebSocket-Protocol")
@@ -79,6 +90,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     Args:
         traffic: what it shares with the others.
+        peer: who the client is, as a proxy's preamble told; None asks the transport.
     """
 
     __slots__ = (
@@ -87,25 +99,28 @@ class WebSocketConnection(asyncio.Protocol):
         "_flow",
         "_flush_due",
         "_fragments",
-        "_head",
         "_heard",
         "_in_read",
         "_is_text",
         "_loop",
+        "_peer",
         "_pipeline",
         "_traffic",
         "_unwritten",
         "_ws",
         "address",
+        "cookie",
         "id",
         "is_local",
+        "refused_origin",
     )
 
     protocol = "websocket"
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, peer: Peer | None = None) -> None:
         self._traffic = traffic
-        self._ws = _Protocol(traffic.limits)
+        self._peer = peer
+        self._ws = _Protocol(traffic.limits, traffic.origins)
         self._loop = asyncio.get_running_loop()
         self._flow: Flow | None = None
         self._fragments: list[bytes] | None = None
@@ -114,26 +129,36 @@ class WebSocketConnection(asyncio.Protocol):
         self._in_read = False
         self._flush_due = False
         self._unwritten = 0
-        self._head = bytearray()
         self._heard = self._deadline_from = self._loop.time()
         self.id = str(self._ws.id)
         self.address = ""
         self.is_local = False
+        self.cookie: str | None = None
+        self.refused_origin: str | None = None
 
-    # What the event loop calls.
+    # What the listener's door and the event loop call.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: the handshake is awaited."""
-        self._flow = Flow(cast("asyncio.Transport", transport), self._traffic.limits)
+    def begin(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
+        """Take over a transport: answer the request head that came over it, and what came behind that.
+
+        Args:
+            transport: whose protocol this is by now.
+            head: a whole request head, within the limits of one.
+            rest: what was received after it.
+        """
+        self._flow = Flow(transport, self._traffic.limits)
         self._traffic.connections.add(self)
+        self._in_read = True
+        self._ws.receive_data(head)
+        for request in self._ws.events_received():
+            self._shake_hands(cast("Request", request))
+        self.data_received(rest if self._ws.state is State.OPEN else b"")
 
     def data_received(self, data: bytes) -> None:
         """Handle every frame of one read, then write every answer at once."""
         ws = self._ws
         self._in_read = True
-        if ws.state is State.CONNECTING:
-            data = self._receive_head(data)
-        if data:
+        if data and not ws.eof_sent:  # else refused, and the client goes on sending
             ws.receive_data(data)
             frames = ws.events_received()
             if frames:  # the idle time counts from whole frames: dripping bytes keep no connection alive
@@ -185,8 +210,6 @@ class WebSocketConnection(asyncio.Protocol):
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
             self._begin_closing()
-        elif self._ws.state is State.CONNECTING:
-            self.abort()
 
     def abort(self) -> None:
         """Drop the connection without a close frame."""
@@ -199,8 +222,7 @@ class WebSocketConnection(asyncio.Protocol):
         if flow is None:
             return
         if state is not State.OPEN:
-            patience = limits.handshake_timeout if state is State.CONNECTING else limits.close_timeout
-            if now - self._deadline_from > patience:
+            if now - self._deadline_from > limits.close_timeout:
                 flow.abort()
         elif flow.is_stalled:
             if flow.is_stuck(now):
@@ -212,36 +234,28 @@ class WebSocketConnection(asyncio.Protocol):
 
     # The handshake.
 
-    def _receive_head(self, data: bytes) -> bytes:
-        """Take the request head and answer it; return what came behind it, which must not be parsed before that."""
-        ws, head = self._ws, self._head
-        if ws.eof_sent:  # refused, and the client goes on sending
-            return b""
-        known = len(head)
-        head += data
-        end = head.find(_END_OF_HEAD, max(0, known - len(_END_OF_HEAD) + 1))
-        length = len(head) if end < 0 else end + len(_END_OF_HEAD)
-        if length > self._traffic.limits.max_handshake_bytes:
-            ws.send_response(ws.reject(431, "The request head is too long.\n"))
-        elif end >= 0 and not head.startswith(b"GET "):  # the library hangs up on a body before it looks at the method
-            response = ws.reject(405, "Only WebSocket is spoken here.\n")
-            response.headers["Allow"] = "GET"
-            ws.send_response(response)
-        else:
-            ws.receive_data(data[: length - known])
-            for request in ws.events_received():
-                self._shake_hands(cast("Request", request))
-        if ws.state is not State.OPEN:
-            return b""
-        head.clear()
-        return data[length - known :]
-
     def _shake_hands(self, request: Request) -> None:
-        self._ws.send_response(self._ws.accept(request))
+        response = self._ws.accept(request)
         self._heard = self._loop.time()
-        if self._flow is not None:
-            self.address = self._flow.peer
-            self.is_local = is_this_machine(self.address, request.headers.raw_items())
+        if response.status_code == _SWITCHING:
+            try:
+                self._look_at(request.headers)
+            except ApiError as error:
+                response = self._ws.reject(error.status, f"{error.message}\n")
+        self._ws.send_response(response)
+
+    def _look_at(self, headers: Headers) -> None:
+        """Take from the head what holds for every message: who it is, and the cookie (http.md §7)."""
+        if self._flow is None:
+            return
+        sent = list(headers.raw_items())
+        peer = self._traffic.client(self._peer or self._flow.peer, sent)
+        self._peer = None
+        self.address = peer.address
+        self.is_local = peer.is_direct and is_this_machine(peer.address, sent)
+        origin = headers.get("Origin")
+        if origin is not None and self._traffic.origins.trust(origin):
+            self.cookie = auth_token(headers.get_all("Cookie"))
 
     # Messages.
 

@@ -6,6 +6,7 @@ one, and an empty message is answered at all. The port is printed as the first l
 """
 
 import asyncio
+import functools
 
 import uvloop
 from websockets.protocol import State
@@ -15,6 +16,7 @@ from gateway.dispatch import Dispatcher
 from gateway.transports.port import Port
 from gateway.transports.traffic import Limits, Traffic
 from gateway.transports.websocket import WebSocketConnection
+from tests.transports.doubles import at_door
 
 __all__ = ["EchoConnection", "EchoDispatcher", "main"]
 
@@ -53,7 +55,7 @@ class EchoConnection(WebSocketConnection):
 async def main() -> None:
     """Serve until the process is stopped."""
     traffic = Traffic(EchoDispatcher(), Limits())
-    port = Port(traffic, lambda: EchoConnection(traffic))
+    port = Port(traffic, at_door(traffic, functools.partial(EchoConnection, traffic)))
     print(await port.open("127.0.0.1", 0), flush=True)
     await asyncio.Event().wait()
 

@@ -1,9 +1,9 @@
 """Peer: createApiKey as one writes it with FastAPI, Motor and PyJWT, served by uvicorn on uvloop.
 
-One coroutine per connection takes a request, mints a token, inserts the key's record (majority,
-journaled) and answers: as durable as the gateway, with a mongod of the same binary and settings.
-It checks neither rights nor the owner, so it does less per request than the gateway does; but it takes
-the requests of a connection in turn, so more in flight on one connection wait for each other.
+Over WebSocket one coroutine per connection, over HTTP one per request, takes a request, mints a token, inserts
+the key's record (majority, journaled) and answers: as durable as the gateway, with a mongod of the same binary
+and settings. It checks neither rights nor the owner, so it does less per request than the gateway does; but it
+takes the requests of a connection in turn, so more in flight on one connection wait for each other.
 """
 
 import argparse
@@ -17,7 +17,8 @@ from typing import Any
 
 import jwt
 import uvicorn
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo.write_concern import WriteConcern
 
@@ -59,6 +60,12 @@ def make_app(data_dir: Path) -> FastAPI:
                 request = await socket.receive_json()
                 result = await create_api_key(request, app.state.keys)
                 await socket.send_json(envelope(request, result))
+
+    @app.post("/users/{user_id}/api-keys/_create")
+    async def create(user_id: str, request: Request) -> JSONResponse:
+        call = {"controller": "security", "action": "createApiKey", "userId": user_id, "body": await request.json()}
+        result = await create_api_key(call, app.state.keys)
+        return JSONResponse(envelope({**call, "requestId": str(uuid.uuid4())}, result))
 
     return app
 
@@ -106,7 +113,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     given = parser.parse_args()
     app = make_app(given.data_dir)
-    uvicorn.run(app, host="127.0.0.1", port=given.port, loop="uvloop", log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=given.port, loop="uvloop", access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -111,13 +111,17 @@ def listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def serve(command: Sequence[str], port: int, environment: Mapping[str, str]) -> Iterator[int]:
+def serve(
+    command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path | None = None
+) -> Iterator[int]:
     """A running server that listens on `port`; yields its process id.
 
-    Raises `RuntimeError` with the last lines of its output when it ends too early or never listens.
+    Of the gateway's settings it sees those in `environment` only. Raises `RuntimeError` with the last lines of its
+    output when it ends too early or never listens.
     """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LATCHGATE_")}
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**kept, **environment}, cwd=folder)
         try:
             deadline = time.monotonic() + START_LIMIT
             while not listens(port):

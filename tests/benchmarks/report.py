@@ -16,13 +16,14 @@ from statistics import median
 import msgspec
 
 from gateway.storage.mongod_binary import find_mongod
-from tests.benchmarks.load import Measure
+from tests.benchmarks.generator import Measure
 
-__all__ = ["Ratio", "Report", "Result", "facts", "markdown", "ratio", "split_page", "write_section"]
+__all__ = ["Ratio", "Report", "Result", "facts", "markdown", "ratio", "split_page", "table", "write_section"]
 
 BEGIN, END = "<!-- bench:start -->", "<!-- bench:end -->"
 LIBRARIES = (
     "websockets",
+    "httptools",
     "uvloop",
     "msgspec",
     "motor",
@@ -36,12 +37,13 @@ BUSY_GENERATOR = 0.95  # cores; from here on it may be the generator that is mea
 
 
 class Result(msgspec.Struct, frozen=True):
-    """All rounds of one server at one depth."""
+    """All rounds of one server at one depth; where nothing is stored, what mongod uses is not its doing."""
 
     name: str
     title: str
     depth: int
     rounds: list[Measure]
+    durable: bool = False
 
     @property
     def median(self) -> Measure:
@@ -60,13 +62,23 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """Ours over a peer at one depth; `mongod_cpu` is None where no database is asked."""
+    """Ours over a peer at one depth.
 
+    Attributes:
+        title: for the reader.
+        server_cpu: the median; `mongod_cpu` too, or None where one of the two stores nothing.
+        spread: the least and the greatest `server_cpu` of a single round.
+        best_cpu: each side's cheapest round over the other's.
+    """
+
+    title: str
     ours: str
     peer: str
     depth: int
     requests_per_second: float
     server_cpu: float
+    spread: tuple[float, float]
+    best_cpu: float
     mongod_cpu: float | None
 
 
@@ -78,23 +90,31 @@ class Report(msgspec.Struct, frozen=True):
     ratios: list[Ratio]
 
 
-def ratio(ours: Result, peer: Result) -> Ratio:
-    """Compare two results round by round."""
+def ratio(ours: Result, peer: Result, title: str = "") -> Ratio:
+    """Compare two results round by round; without a title it is made of their names."""
 
-    def of(field: str) -> float:
-        pairs = zip(ours.rounds, peer.rounds, strict=True)
-        parts = [getattr(a, field) / (getattr(b, field) or float("nan")) for a, b in pairs]
-        return round(float(median(parts)), 3)
+    def single(field: str) -> list[float]:
+        pairs = [(getattr(a, field), getattr(b, field)) for a, b in zip(ours.rounds, peer.rounds, strict=True)]
+        return [round(a / b, 3) for a, b in pairs if a and b] or [float("nan")]
 
+    cpu = single("server_us")
     durable = all(measure.mongod_us > 0 for measure in (*ours.rounds, *peer.rounds))
     return Ratio(
+        title=title or f"{ours.name} / {peer.name}",
         ours=ours.name,
         peer=peer.name,
         depth=ours.depth,
-        requests_per_second=of("requests_per_second"),
-        server_cpu=of("server_us"),
-        mongod_cpu=of("mongod_us") if durable else None,
+        requests_per_second=median(single("requests_per_second")),
+        server_cpu=median(cpu),
+        spread=(min(cpu), max(cpu)),
+        best_cpu=round(best(ours) / best(peer), 3),
+        mongod_cpu=median(single("mongod_us")) if durable and ours.durable else None,
     )
+
+
+def best(result: Result) -> float:
+    """CPU per request of the cheapest round; a window without a request says nothing."""
+    return min((each.server_us for each in result.rounds if each.server_us > 0), default=float("nan"))
 
 
 def processor() -> str:
@@ -142,16 +162,16 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def result_row(result: Result) -> list[str]:
     """The cells of one server at one depth."""
     measure = result.median
-    is_create = "createApiKey" in result.title
     return [
         result.title,
         str(result.depth),
         f"{measure.requests_per_second:,.0f}",
         f"{measure.server_us:.1f}",
-        f"{measure.mongod_us:.1f}" if is_create else "-",
+        f"{measure.mongod_us:.1f}" if result.durable and measure.mongod_us else "-",
         f"{measure.p50_ms:.2f}",
         f"{measure.p99_ms:.2f}",
         f"{measure.generator_cores:.2f}{'!' if measure.generator_cores > BUSY_GENERATOR else ''}",
+        f"{measure.requests_per_second / (measure.generator_cores or float('nan')):,.0f}",
     ]
 
 
@@ -159,23 +179,25 @@ def ratio_row(found: Ratio) -> list[str]:
     """The cells of one comparison."""
     mongod = "-" if found.mongod_cpu is None else f"{found.mongod_cpu:.2f}"
     return [
-        f"{found.ours} / {found.peer}",
+        found.title,
         str(found.depth),
         f"{found.requests_per_second:.2f}",
-        f"{found.server_cpu:.2f}",
+        f"{found.server_cpu:.3f}",
+        " to ".join(f"{end:.2f}" for end in found.spread),
+        f"{found.best_cpu:.3f}",
         mongod,
     ]
 
 
 def markdown(report: Report) -> str:
     """The whole report, fit to be read in a terminal."""
-    headings = ("server", "depth", "requests/s", "server µs", "mongod µs", "p50 ms", "p99 ms", "gen.")
+    headings = ("server", "depth", "requests/s", "server µs", "mongod µs", "p50 ms", "p99 ms", "gen.", "gen. max/s")
     parts = [
         "\n".join(f"- {name}: {value}" for name, value in report.facts.items()),
         table(headings, [result_row(result) for result in report.results]),
     ]
     if report.ratios:
-        titles = ("ours / peer", "depth", "requests/s", "server CPU", "mongod CPU")
+        titles = ("ours / peer", "depth", "requests/s", "server CPU", "rounds", "best", "mongod CPU")
         parts.append(table(titles, [ratio_row(found) for found in report.ratios]))
     return "\n\n".join(parts)
 

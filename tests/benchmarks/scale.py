@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from pymongo import MongoClient, WriteConcern
 
-from tests.benchmarks.load import Measure
+from tests.benchmarks.generator import Measure
 from tests.benchmarks.processes import free_port, pin, serve
 from tests.benchmarks.report import table
 from tests.client import connected

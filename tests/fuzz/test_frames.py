@@ -15,6 +15,7 @@ from gateway.actions import Context, Controller, Endpoint, action
 from gateway.dispatch import Dispatcher
 from gateway.protocol.arguments import Arguments, OptionalId, RequiredId
 from gateway.protocol.codec import decode_text
+from gateway.protocol.errors import api_error
 from gateway.protocol.messages import Request
 from gateway.routing import Router
 from gateway.security.api_keys.arguments import CreateKey, DeleteKey, SearchKeys
@@ -98,8 +99,8 @@ def answers(frame: bytes) -> list[dict[str, Any]]:
     )
     messages = [
         drive(dispatcher.handle(frame, SilentConnection())),
-        dispatcher.overloaded(frame),
-        dispatcher.shutting_down(frame),
+        dispatcher.turn_away(frame, api_error("api.process.overloaded")),
+        dispatcher.turn_away(frame, api_error("network.entrypoint.shutting_down")),
     ]
     assert not reports, reports
     return [json.loads(message.decode()) for message in messages]

@@ -5,6 +5,7 @@
     @name                             who speaks from here on: a connection, opened when it is first named
     > {"controller": …}               one frame; `requestId` is added
     < 200 PATTERN                     its answer is a success with this `result`; no pattern: there is no such key
+    < raw PATTERN                     its answer is this and no envelope
     < 404 some.error.id 12345 [props] its answer is an error; after the status nothing: one without id
     < 206 some.error.id 12345 [props] PATTERN    some of it failed: an error, and the `result` of the rest
 
@@ -62,6 +63,7 @@ class Exchange(NamedTuple):
         frame: what is sent.
         status: of the answer.
         expected: the pattern of a result, or id, code and props of an error, and for 206 both; empty for neither.
+        is_raw: the result is the whole answer.
     """
 
     where: str
@@ -69,6 +71,7 @@ class Exchange(NamedTuple):
     frame: dict[str, Any]
     status: int
     expected: tuple[Any, ...]
+    is_raw: bool = False
 
     @property
     def name(self) -> str:
@@ -114,6 +117,8 @@ def _exchange(where: str, speaker: str, frame: Any, mark: str, text: str) -> Exc
     if mark != "<" or frame is None or not speaker:
         raise ValueError(f"there is nothing to which this answers: {mark} {text}")
     status, _, rest = text.partition(" ")
+    if status == "raw":
+        return Exchange(where, speaker, frame, 200, (json.loads(rest),), is_raw=True)
     if int(status) == 200 or not rest:
         return Exchange(where, speaker, frame, int(status), (json.loads(rest),) if rest else ())
     error_id, code, rest = rest.split(maxsplit=2)

@@ -4,63 +4,23 @@ import json
 from typing import Any
 
 import pytest
-from msgspec import field
 
-from gateway.protocol.arguments import Arguments, OptionalId, RequiredId, read
+from gateway.protocol.arguments import read
 from gateway.protocol.codec import ArgumentsDecoder
 from gateway.protocol.errors import BadRequestError
+from tests.protocol.one_argument import (
+    OneAnything,
+    OneArray,
+    OneBoolean,
+    OneInteger,
+    OneObject,
+    OneOptionalId,
+    OneRequiredId,
+    OneString,
+)
 
 ABSENT = object()
 LARGEST_SAFE = 2**53 - 1
-
-
-class OneString(Arguments, frozen=True):
-    """Takes a string."""
-
-    value: str
-
-
-class OneBoolean(Arguments, frozen=True):
-    """Takes a flag that is off by default."""
-
-    value: bool = False
-
-
-class OneInteger(Arguments, frozen=True):
-    """Takes a whole number."""
-
-    value: int
-
-
-class OneArray(Arguments, frozen=True):
-    """Takes an array."""
-
-    value: list[Any]
-
-
-class OneObject(Arguments, frozen=True):
-    """Takes an object."""
-
-    value: dict[str, Any]
-
-
-class OneRequiredId(Arguments, frozen=True):
-    """Takes an id."""
-
-    value: RequiredId = field(name="_id")
-
-
-class OneOptionalId(Arguments, frozen=True):
-    """Takes an id that may be left out."""
-
-    value: OptionalId = field(name="_id", default=None)
-
-
-class OneAnything(Arguments, frozen=True):
-    """Takes what comes."""
-
-    value: Any = "the default"
-
 
 STRINGS = [("a text", "a text"), ("", ""), ("5", "5"), ("null", "null")]
 NO_STRINGS: list[Any] = [None, 5, 1.5, True, [], ["a"], {}]

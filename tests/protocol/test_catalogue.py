@@ -41,7 +41,18 @@ FACTS = {
     "security.token.invalid": (117_506_049, 401),
     "security.token.ttl_exceeded": (117_506_052, 400),
     "security.token.generation_failed": (117_506_053, 500),
-    "security.token.verification_error": (117_506_055, 500),
+    "network.http.request_too_large": (50_397_185, 413),
+    "network.http.unexpected_error": (50_397_186, 400),
+    "network.http.too_many_encodings": (50_397_187, 400),
+    "network.http.unsupported_compression": (50_397_188, 400),
+    "network.http.compression_disabled": (50_397_189, 400),
+    "network.http.unsupported_verb": (50_397_190, 400),
+    "network.http.url_not_found": (50_397_191, 404),
+    "network.http.unsupported_content": (50_397_192, 400),
+    "network.http.unsupported_charset": (50_397_193, 400),
+    "network.http.volatile_parse_failed": (50_397_195, 400),
+    "network.http.body_parse_failed": (50_397_196, 400),
+    "security.cookie.invalid": (117_899_265, 401),
     "security.rights.unauthorized": (117_637_121, 401),
     "security.rights.forbidden": (117_637_122, 403),
     "security.user.already_exists": (117_702_657, 412),
@@ -54,6 +65,8 @@ FACTS = {
 BETTER_STATUSES = {
     "services.storage.not_connected": (16_842_776, 500, 503),
     "security.user.no_profile": (117_702_663, 500, 400),
+    "security.token.verification_error": (117_506_055, 500, 400),
+    "security.cookie.unsupported": (117_899_266, 500, 400),
 }
 """Id → code, the original's status, ours: a mistake of the client, or a moment's trouble, is no fault of the server."""
 

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 from msgspec import UNSET, Raw
 
-from gateway.protocol.codec import PONG, encode, encode_notification, encode_response
-from gateway.protocol.messages import Notification, Response
+from gateway.protocol.codec import (
+    PONG,
+    encode,
+    encode_envelope,
+    encode_notification,
+    encode_response,
+    indented,
+)
+from gateway.protocol.messages import Cookie, Notification, Response
 
 KEYS = ["action", "controller", "error", "headers", "node", "requestId", "result", "status", "volatile", "room"]
 ANSWER: dict[str, Any] = {
@@ -103,6 +110,47 @@ def test_what_has_no_form_in_json_is_refused(value: Any) -> None:
 def test_numbers_that_json_does_not_know_are_null() -> None:
     """As in JavaScript."""
     assert b"[null,null,null]" == encode([float("inf"), float("-inf"), float("nan")])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"index": Raw(b'"i"'), "collection": Raw(b"null")},
+        {"result": UNSET, "volatile": Raw(b'{"a" : 1}'), "headers": {"x-mine": "1"}},
+        {"error": {"message": "m", "status": 400}, "status": 400, "action": None, "controller": None, "result": None},
+        {"cookie": Cookie("secret")},
+    ],
+)
+def test_an_envelope_for_http_is_the_same_without_its_room(changes: dict[str, Any]) -> None:
+    """Key by key, in the same order; neither shows a cookie."""
+    response = Response(**(ANSWER | changes))
+    socket, http = encode_response(response), encode_envelope(response)
+
+    assert http == socket.removesuffix(b',"room":"r"}') + b"}"
+    assert b"secret" not in socket
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"openapi": "3.1.0"}, b'{"openapi":"3.1.0","room":"r"}'),
+        ({}, b'{"room":"r"}'),
+        ({"room": "mine", "a": 1}, b'{"room":"r","a":1}'),
+        (["a"], b'["a"]'),
+        ("a: b", b'"a: b"'),
+    ],
+)
+def test_a_raw_answer_on_a_socket_is_the_result_with_its_room(result: Any, expected: bytes) -> None:
+    """What is no object has no place for one (frames.md §3)."""
+    for content_type in ("application/json", "application/yaml"):
+        assert expected == encoded(content_type=content_type, result=result)
+
+
+def test_json_for_human_eyes_is_the_same_json() -> None:
+    """Two spaces a level."""
+    assert b'{\n  "a": [\n    1,\n    {}\n  ]\n}' == indented(b'{"a":[1,{}]}')
+    assert json.loads(encoded()) == json.loads(indented(encoded()))
 
 
 def test_a_notification_has_the_shape_that_sdks_know() -> None:

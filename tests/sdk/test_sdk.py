@@ -6,13 +6,12 @@ Node.js brings one of them, the package `ws` is the other; the SDK takes the pla
 import asyncio
 import contextlib
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from gateway import Gateway
+from tests.npm import node_with_packages
 
 FOLDER = Path(__file__).parent
 LIMIT_S = 30.0
@@ -21,17 +20,7 @@ LIMIT_S = 30.0
 @pytest.fixture(scope="module")
 def node() -> str:
     """The path of `node`, with the SDK beside the journey in exactly the locked version."""
-    programs = [shutil.which(name) for name in ("node", "npm")]
-    if None in programs:
-        reason = "the journey of the official SDK needs node (20 or later) and npm on the PATH"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    installed, wanted = FOLDER / "node_modules" / ".package-lock.json", FOLDER / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        done = subprocess.run([str(programs[1]), "ci"], cwd=FOLDER, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"
-    return str(programs[0])
+    return node_with_packages(FOLDER, "the journey of the official SDK")
 
 
 @pytest.mark.parametrize("client", ["--no-experimental-websocket", "--experimental-websocket"], ids=["ws", "platform"])

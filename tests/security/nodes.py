@@ -49,6 +49,8 @@ class _Line:
     protocol = "websocket"
     address = "127.0.0.1"
     is_local = True
+    cookie: str | None = None
+    refused_origin: str | None = None
 
     def send(self, message: bytes) -> None:
         """Drop a message."""

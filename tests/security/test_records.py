@@ -73,6 +73,18 @@ def test_content_may_be_whatever_can_be_stored(content: dict[str, Any]) -> None:
     check_content(content)
 
 
+def test_a_number_of_the_database_is_looked_at_once() -> None:
+    """It is a subclass of int; a look for it in a range would compare it with every number there is."""
+
+    class Long(int):
+        def __eq__(self, other: object) -> bool:
+            pytest.fail("the number is compared one by one")
+
+        __hash__ = int.__hash__
+
+    check_content({"number": Long(2**40)})
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -97,9 +97,13 @@ def adverse_documents(uri: str) -> Iterator[Measure]:
     contents = [{"description": text, "content": {"a": text}, "list": [{"a": text}]} for text in texts]
     with stored(uri, contents) as collection:
 
-        def measure(query: Filter) -> float:
+        def once(query: Filter) -> float:
             start = time.perf_counter()
             list(collection.find(query, {"_id": 1}))
             return time.perf_counter() - start
+
+        def measure(query: Filter) -> float:
+            # Other programs can only lengthen it: the shortest of a few is nearest to what it costs.
+            return min(once(query) for _ in range(3))
 
         yield measure

@@ -10,9 +10,8 @@ import uvloop
 
 from gateway.transports.port import Port
 from gateway.transports.traffic import Traffic
-from gateway.transports.websocket import WebSocketConnection
-from tests.transports.doubles import Workshop, traffic_of
-from tests.transports.wire import Wire, head
+from tests.transports.doubles import Workshop, at_door, traffic_of
+from tests.transports.wire import Wire, dial, head
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -33,13 +32,13 @@ class Hall:
     def __init__(self, workshop: Workshop, traffic: Traffic, stack: AsyncExitStack) -> None:
         self.workshop = workshop
         self.traffic = traffic
-        self.port = Port(traffic, lambda: WebSocketConnection(traffic))
+        self.port = Port(traffic, at_door(traffic))
         self.number = 0
         self._stack = stack
 
     async def connect(self) -> Wire:
         """Open a TCP connection."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.number, limit=2**26))
+        wire = await dial(self.number)
         self._stack.callback(wire.reset)
         return wire
 

@@ -1,18 +1,28 @@
 """What stands in for the two neighbours of a transport: the event loop's side of a connection, and the actions."""
 
 import asyncio
+import functools
+import itertools
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from gateway.actions import Context
 from gateway.dispatch import Dispatcher
+from gateway.protocol.http.requests import BodyRules
+from gateway.protocol.http.responses import Responses
+from gateway.protocol.http.routing import RouteTree
 from gateway.protocol.messages import Request
+from gateway.protocol.routes import Route
+from gateway.security.origins import Origins
+from gateway.transports.door import Factory
+from gateway.transports.http import HttpConnection, NewWebSocket
+from gateway.transports.http_desk import Desk as HttpDesk
 from gateway.transports.traffic import Limits, Traffic
 from gateway.transports.websocket import WebSocketConnection
 from tests.transports.wire import Received, frames_in, head
 
-__all__ = ["Notebook", "Workshop", "opened", "shaken", "traffic_of", "until"]
+__all__ = ["ROUTES", "Empty", "Notebook", "Workshop", "at_door", "opened", "shaken", "traffic_of", "until"]
 
 _PATIENCE_S = 10.0
 
@@ -29,7 +39,20 @@ class Notebook(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 1)})
         self.writes: list[bytes] = []
         self.waiting = 0
+        self._protocol: asyncio.BaseProtocol = asyncio.Protocol()
         self.is_reading_paused = self.is_ended = self.is_aborted = False
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Keep it."""
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Give it."""
+        return self._protocol
+
+    def receive(self, data: bytes) -> None:
+        """Let whoever reads at the moment receive something."""
+        cast("asyncio.Protocol", self._protocol).data_received(data)
 
     def write(self, data: Any) -> None:
         """Note it."""
@@ -59,6 +82,10 @@ class Notebook(asyncio.Transport):
 
     def write_eof(self) -> None:
         """Note it."""
+        self.is_ended = True
+
+    def close(self) -> None:
+        """Note it: nothing waits here, so the end comes at once."""
         self.is_ended = True
 
     def abort(self) -> None:
@@ -105,32 +132,72 @@ class Workshop:
         if request.action == "wait":
             await self.door.wait()
         self.done.append(str(request.request_id))
-        size = (json.loads(request.payload).get("body") or {}).get("size", 0)
+        arguments = json.loads(request.payload) if isinstance(request.payload, bytes) else request.payload
+        size = int((arguments.get("body") or {}).get("size", 0))
         return "x" * size or request.action
 
 
-def opened(traffic: Traffic) -> tuple[WebSocketConnection, Notebook]:
-    """A connection before its handshake."""
-    connection, notebook = WebSocketConnection(traffic), Notebook()
+class Empty:
+    """A site that is ready and has nothing to show."""
+
+    async def is_ready(self) -> bool:
+        """It is."""
+        return True
+
+    async def page(self, host: str, *, is_ready: bool, is_secure: bool) -> tuple[str, str]:
+        """What it was told."""
+        return f"<p>{host} {is_ready} {is_secure}</p>", "default-src 'none'"
+
+
+ROUTES = [
+    Route(verb, f"/{name}", "test", name)
+    for verb in ("GET", "POST", "PUT", "DELETE")
+    for name in ("now", "wait", "echo")
+]
+"""How the workshop is reached over HTTP."""
+
+
+def at_door(traffic: Traffic, new_websocket: NewWebSocket | None = None, **rules: Any) -> Factory:
+    """What a listener makes of a new connection, as the gateway has it."""
+    responses = Responses("knode-test", compresses=True, cookies=True, date=lambda: "Thu, 26 Nov 2026 00:00:00 GMT")
+    numbers = itertools.count()
+    desk = HttpDesk(
+        traffic,
+        responses,
+        RouteTree(ROUTES),
+        BodyRules(traffic.limits.max_message_bytes, **rules),
+        site=Empty(),
+        new_id=lambda: f"made-{next(numbers)}",
+    )
+    return functools.partial(
+        HttpConnection, traffic, desk, new_websocket or functools.partial(WebSocketConnection, traffic)
+    )
+
+
+def opened(traffic: Traffic, **rules: Any) -> tuple[HttpConnection, Notebook]:
+    """A connection that has said nothing yet."""
+    connection, notebook = cast("HttpConnection", at_door(traffic, **rules)(None)), Notebook()
+    notebook.set_protocol(connection)
     connection.connection_made(notebook)
     return connection, notebook
 
 
 def shaken(traffic: Traffic) -> tuple[WebSocketConnection, Notebook]:
     """A connection after its handshake."""
-    connection, notebook = opened(traffic)
-    connection.data_received(head())
+    door, notebook = opened(traffic)
+    door.data_received(head())
     assert notebook.writes.pop().startswith(b"HTTP/1.1 101 ")
-    return connection, notebook
+    return cast("WebSocketConnection", notebook.get_protocol()), notebook
 
 
-def traffic_of(endpoint: Callable[..., Any], **limits: Any) -> Traffic:
+def traffic_of(endpoint: Callable[..., Any], origins: Iterable[str] | None = None, **limits: Any) -> Traffic:
     """Requests that an endpoint answers; an exception that is no `ApiError` fails the test."""
 
     def report(error: Exception, request: Request) -> None:
         raise AssertionError(f"{request.action} failed") from error
 
-    return Traffic(Dispatcher(endpoint, node="knode-test", new_id=lambda: "made-up", report=report), Limits(**limits))
+    dispatcher = Dispatcher(endpoint, node="knode-test", new_id=lambda: "made-up", report=report)
+    return Traffic(dispatcher, Limits(**limits), None if origins is None else Origins(origins))
 
 
 async def until(condition: Callable[[], object]) -> None:

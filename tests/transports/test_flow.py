@@ -1,6 +1,7 @@
 """Bytes out: a client that does not take its answers is asked for no more work, and in the end let go."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.transports.wire import CLOSE, PING, TEXT, ask, frame
 MIB = 2**20
 
 
-def stalled(**limits: float) -> tuple[WebSocketConnection, Notebook]:
+def stalled(**limits: Any) -> tuple[WebSocketConnection, Notebook]:
     """A connection whose transport holds more than it should."""
     connection, notebook = shaken(traffic_of(Workshop(), **limits))
     connection.data_received(ask("large", 1, body={"size": 200_000}))
@@ -125,7 +126,7 @@ async def test_w12_pings_during_our_close_are_not_answered_without_bound() -> No
     ids=["takes nothing", "asks for too much"],
 )
 async def test_w13_a_client_that_stops_reading_is_let_go_and_no_other_one(
-    size: int, number: int, limits: dict[str, float], serve: Serve
+    size: int, number: int, limits: dict[str, Any], serve: Serve
 ) -> None:
     """Over TCP: it is dropped for time or for size, and another client is served meanwhile."""
     hall = await serve(**limits)

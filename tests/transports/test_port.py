@@ -5,16 +5,15 @@ import asyncio
 import pytest
 
 from gateway.transports.port import Port, PortTakenError
-from gateway.transports.websocket import WebSocketConnection
 from tests.transports.conftest import Serve
-from tests.transports.doubles import Workshop, traffic_of, until
+from tests.transports.doubles import Workshop, at_door, traffic_of, until
 from tests.transports.wire import CLOSE, ask, frame
 
 
 async def test_a_port_in_use_is_told_to_the_operator(serve: Serve) -> None:
     """The sentence names address and port."""
     hall = await serve()
-    port = Port(hall.traffic, lambda: WebSocketConnection(hall.traffic))
+    port = Port(hall.traffic, at_door(hall.traffic))
 
     with pytest.raises(PortTakenError, match=rf"127\.0\.0\.1:{hall.number}: "):
         await port.open("127.0.0.1", hall.number)
@@ -106,12 +105,14 @@ async def test_a_stop_waits_no_longer_than_its_grace(serve: Serve) -> None:
     hall.workshop.door.set()
 
 
-async def test_a_client_in_its_handshake_does_not_hold_up_the_stop(serve: Serve) -> None:
-    """There is nobody to take leave of: the connection is dropped at once."""
+async def test_a_client_that_waits_for_nothing_does_not_hold_up_the_stop(serve: Serve) -> None:
+    """In the middle of a request head, or kept alive for a next one: the connection is closed at once."""
     hall = await serve(close_timeout=60.0)
-    wire = await hall.connect()
-    await wire.send(b"GET / HTTP/1.1\r\n")
-    await until(lambda: hall.traffic.connections)
+    asking, asked = await hall.connect(), await hall.connect()
+    await asking.send(b"GET / HTTP/1.1\r\n")
+    await asked.send(b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert 200 == (await asked.read_head())[0]
+    await until(lambda: len(hall.traffic.connections) == 2)
 
     async with asyncio.timeout(5):
         await hall.port.close(grace=0)
@@ -131,7 +132,7 @@ async def test_the_listener_leaves_no_timer_behind(serve: Serve) -> None:
         def close(self, code: int, reason: str) -> None:
             traffic.connections.clear()
 
-    port = Port(traffic, lambda: WebSocketConnection(traffic))
+    port = Port(traffic, at_door(traffic))
     await port.open("127.0.0.1", 0)
     traffic.connections.add(Witness())  # type: ignore[arg-type]
     await until(lambda: len(looks) >= 3)

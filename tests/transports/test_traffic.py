@@ -159,7 +159,7 @@ def test_every_setting_reaches_its_limit() -> None:
     """Numbers that are all different: none is mixed up with another, and milliseconds become seconds."""
     config = configured(
         Config(),
-        http={"access_control_allow_origin": ("https://a", "https://b"), "max_handshake_bytes": 1024},
+        http={"max_handshake_bytes": 1024, "request_timeout_ms": 8000, "keep_alive_timeout_ms": 9000},
         limits={"max_message_bytes": 1025, "concurrent_requests": 1},
         websocket={
             "max_fragments": 2,
@@ -183,7 +183,8 @@ def test_every_setting_reaches_its_limit() -> None:
         idle_timeout=5,
         stall_timeout=6,
         close_timeout=7,
-        origins=("https://a", "https://b"),
+        request_timeout=8.0,
+        keep_alive_timeout=9.0,
     ) == _limits(config)
     assert Limits() == _limits(Config())
 

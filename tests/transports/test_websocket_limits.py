@@ -3,14 +3,14 @@
 import asyncio
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from gateway.transports.websocket import WebSocketConnection
 from tests.transports.conftest import Serve
 from tests.transports.doubles import Workshop, opened, shaken, traffic_of
-from tests.transports.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Received, ask, fragments, frame
+from tests.transports.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Received, ask, fragments, frame, head
 
 MIB = 2**20
 
@@ -156,7 +156,7 @@ def failed(connection: WebSocketConnection) -> None:
 )
 async def test_w17_w09_every_state_has_its_limit_of_time(do: Any, limit: str, close: int | None) -> None:
     """Just within its limit a connection lives; beyond it is dropped, or closed where the client may still listen."""
-    limits = {"idle_timeout": 600.0, "close_timeout": 600.0, "stall_timeout": 600.0, limit: 30.0}
+    limits: dict[str, Any] = {"idle_timeout": 600.0, "close_timeout": 600.0, "stall_timeout": 600.0, limit: 30.0}
     connection, notebook = shaken(traffic_of(Workshop(), **limits))
     do(connection)
     await asyncio.sleep(0)
@@ -171,17 +171,17 @@ async def test_w17_w09_every_state_has_its_limit_of_time(do: Any, limit: str, cl
     assert notebook.is_aborted is (close is None)
 
 
-async def test_a_handshake_has_its_limit_of_time_when_refused_too() -> None:
-    """A client that keeps the stream open after a refusal is dropped like one that never asked."""
-    for sent in (b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n\r\n"):
-        connection, notebook = opened(traffic_of(Workshop(), handshake_timeout=30))
-        connection.data_received(sent)
+async def test_a_client_that_does_not_leave_after_a_refused_handshake_is_dropped() -> None:
+    """It has `close_timeout` to close the stream."""
+    _, notebook = opened(traffic_of(Workshop(), close_timeout=30))
+    notebook.receive(head(without="Connection"))
+    connection = cast("WebSocketConnection", notebook.get_protocol())
 
-        connection.check_time(later(29))
-        assert not notebook.is_aborted
-        connection.check_time(later(31))
+    connection.check_time(later(29))
+    assert not notebook.is_aborted
+    connection.check_time(later(31))
 
-        assert notebook.is_aborted
+    assert notebook.is_aborted
 
 
 class Clock:

@@ -5,6 +5,8 @@ Frames are made and read here by hand (RFC 6455 §5.2), so that no library stand
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ __all__ = [
     "Received",
     "Wire",
     "ask",
+    "dial",
     "fragments",
     "frame",
     "frames_in",
@@ -157,9 +160,17 @@ class Wire:
             return 1006
         return received.code
 
-    def reset(self) -> None:
-        """Go away without a word."""
+    def reset(self, *, hard: bool = False) -> None:
+        """Go away without a word; `hard` with a reset, where else TCP says that nothing more will be sent."""
+        if hard:
+            linger = struct.pack("ii", 1, 0)
+            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
+
+
+async def dial(port: int) -> Wire:
+    """Open a TCP connection to this machine."""
+    return Wire(*await asyncio.open_connection("127.0.0.1", port, limit=2**26))
 
 
 def _masked(payload: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """What is asked of sessions: the `auth:` actions on tokens."""
 
-from gateway.actions import ANONYMOUS_ID, Context, Controller, action
+from gateway.actions import ANONYMOUS_ID, Context, Controller, Reply, action
 from gateway.protocol.arguments import pick
 from gateway.protocol.errors import ApiError, api_error
+from gateway.protocol.messages import Cookie
 from gateway.security.records import Document
 from gateway.security.sessions.arguments import CheckToken, CreateToken, Login, Logout, RefreshToken
 from gateway.security.sessions.service import Sessions
@@ -13,30 +14,38 @@ _UNAUTHORIZED = 401
 
 
 class SessionsController(Controller):
-    """`auth:` actions on the session and on oneself."""
+    """`auth:` actions on the session and on oneself.
+
+    Args:
+        sessions: of all users.
+        cookies: whether a cookie may hold a token.
+    """
 
     name = "auth"
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, *, cookies: bool) -> None:
         self._sessions = sessions
+        self._cookies = cookies
 
     @action("login")
-    async def login(self, arguments: Login) -> Document:
+    async def login(self, arguments: Login) -> Document | Reply:
         """Make a login token; in cookie mode the answer does not show it."""
+        self._check_mode(is_cookie=arguments.cookie_auth)
         beside = {"username": arguments.username, "password": arguments.password}
         result, token = await self._sessions.login(
             arguments.strategy, beside | (arguments.body or {}), arguments.expires_in
         )
-        return result if arguments.cookie_auth else result | {"jwt": token}
+        return _handed(result, token, in_cookie=arguments.cookie_auth)
 
     @action("refreshToken", logged_in_only=True)
-    async def refresh(self, arguments: RefreshToken, context: Context) -> Document:
+    async def refresh(self, arguments: RefreshToken, context: Context) -> Document | Reply:
         """Make a new login token in the place of the one in use."""
+        self._check_mode(is_cookie=arguments.cookie_auth)
         session = context.session
         if session is None:
             raise api_error("security.rights.unauthorized", "auth", "refreshToken")
         result, token = await self._sessions.refresh(session, arguments.expires_in)
-        return result if arguments.cookie_auth else result | {"jwt": token}
+        return _handed(result, token, in_cookie=arguments.cookie_auth)
 
     @action("createToken")
     async def create_token(self, arguments: CreateToken, context: Context) -> Document:
@@ -44,8 +53,9 @@ class SessionsController(Controller):
         return await self._sessions.create_token(context.session, arguments.expires_in, single_use=arguments.single_use)
 
     @action("logout")
-    async def logout(self, arguments: Logout, context: Context) -> Document:
-        """End the login token in use, or all of the user's."""
+    async def logout(self, arguments: Logout, context: Context) -> Document | Reply:
+        """End the login token in use, or all of the user's; in cookie mode the cookie goes too, whatever it holds."""
+        self._check_mode(is_cookie=arguments.cookie_auth)
         session = context.session
         if context.principal.is_anonymous and not arguments.cookie_auth:
             raise api_error("security.rights.unauthorized", "auth", "logout")
@@ -53,13 +63,17 @@ class SessionsController(Controller):
             await self._sessions.end(session)
             if arguments.everywhere:
                 await self._sessions.end_all(session.kuid)
-        return {"acknowledged": True}
+        done = {"acknowledged": True}
+        return Reply(done, cookie=Cookie(None)) if arguments.cookie_auth else done
 
     @action("checkToken")
-    async def check_token(self, arguments: CheckToken) -> Document:
+    async def check_token(self, arguments: CheckToken, context: Context) -> Document:
         """Tell whether a token counts; one that does not is an answer, not an error."""
+        self._check_mode(is_cookie=arguments.cookie_auth)
         body = arguments.body or {}
         token = pick(body, "token", str) if "token" in body else ""
+        if arguments.cookie_auth:
+            token = context.connection.cookie or ""
         if not token:
             return {"expiresAt": None, "kuid": ANONYMOUS_ID, "valid": True}
         try:
@@ -69,3 +83,12 @@ class SessionsController(Controller):
                 raise
             return {"state": error.message, "valid": False}
         return {"expiresAt": session.expires_at, "kuid": session.kuid, "valid": True}
+
+    def _check_mode(self, *, is_cookie: bool) -> None:
+        if is_cookie and not self._cookies:
+            raise api_error("security.cookie.unsupported")
+
+
+def _handed(result: Document, token: str, *, in_cookie: bool) -> Document | Reply:
+    """A new token is in the answer or in a cookie, never in both: a page cannot read the cookie (http.md §7)."""
+    return Reply(result, cookie=Cookie(token, result["expiresAt"])) if in_cookie else result | {"jwt": token}

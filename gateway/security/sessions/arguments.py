@@ -42,6 +42,7 @@ class CreateToken(Arguments, frozen=True):
 
 
 class CheckToken(Arguments, frozen=True):
-    """Arguments of `auth:checkToken`."""
+    """Arguments of `auth:checkToken`; `cookieAuth` asks about the cookie."""
 
+    cookie_auth: bool = False
     body: dict[str, Any] | None = None

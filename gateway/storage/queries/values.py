@@ -36,7 +36,7 @@ MAX_VALUES = 10_000
 MAX_TEXT = 1000
 """Characters of a text that becomes part of a regular expression."""
 
-_INT64 = range(-(2**63), 2**63)
+_LEAST_INT64, _GREATEST_INT64 = -(2**63), 2**63 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 _IGNORED = frozenset({"boost", "_name"})
 """Options of every clause that only concern scores and highlighting."""
@@ -120,7 +120,7 @@ def scalar(value: Any) -> Scalar:
     """
     if isinstance(value, str):
         return _checked_text(value)
-    if isinstance(value, bool) or (isinstance(value, int) and value in _INT64):
+    if isinstance(value, bool) or (isinstance(value, int) and _LEAST_INT64 <= value <= _GREATEST_INT64):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value

@@ -7,7 +7,7 @@ from tests.security.identity import bad_parts as parts
 from tests.security.identity import faults as bad
 from tests.security.identity.bad_parts import PAIR, STORED, Request, key, keys, row
 
-__all__ = ["ADMIN", "AUTH", "KEYS", "PLACES"]
+__all__ = ["ADMIN", "AUTH", "KEYS", "PLACES", "SERVER"]
 
 USER = "security.user.not_found"
 NO_KEY = (404, f"{STORED}not_found")
@@ -213,6 +213,16 @@ ADMIN: dict[str, Request] = {
             bad.body(),
             row("body.i", "number", 5, 400, ARGUMENT, "body.i"),
             row("body", "documents", {"i": {"c": [{"create": {}}, {"a": 1}]}}, 400, BAD),
+        ],
+    ),
+}
+
+SERVER: dict[str, Request] = {
+    "server:openapi": (
+        {},
+        [
+            row("scope", "unknown", "all", 400, "api.assert.unexpected_argument"),
+            row("scope", "list", [], 400, TYPE, "scope"),
         ],
     ),
 }

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.client import Client
 from tests.security.conftest import House
-from tests.security.identity.bad_others import ADMIN, AUTH, KEYS, PLACES
+from tests.security.identity.bad_others import ADMIN, AUTH, KEYS, PLACES, SERVER
 from tests.security.identity.bad_parts import Request
 from tests.security.identity.bad_rights import PROFILES, ROLES
 from tests.security.identity.bad_users import PAIRS, USERS
@@ -25,6 +25,7 @@ _REQUESTS: dict[str, Request] = {
     **{f"auth:{name}": request for name, request in AUTH.items()},
     **{f"admin:{name}": request for name, request in ADMIN.items()},
     **PLACES,
+    **SERVER,
 }
 
 TABLE = {
@@ -35,7 +36,7 @@ TABLE = {
 HARMLESS = """
     security:getAllCredentialFields security:getUserMapping security:getProfileMapping security:getRoleMapping
     auth:getCurrentUser auth:getMyRights auth:getStrategies index:list admin:refreshIndexCache
-    server:adminExists server:healthCheck server:info server:now server:publicApi
+    server:adminExists server:asyncapi server:healthCheck server:info server:now server:publicApi
 """.split()
 """Actions that take no arguments, or any: whatever is sent along is ignored."""
 
@@ -44,6 +45,7 @@ HARMFUL = "security:restrictDefaultRights admin:resetSecurity admin:resetDatabas
 
 OPEN = """
     auth:checkToken auth:getCurrentUser auth:getMyRights auth:login auth:logout auth:updateSelf server:publicApi
+    server:openapi
 """.split()
 """What the profiles anonymous and default may do between them."""
 

@@ -91,7 +91,7 @@ async def test_the_configuration_decides_what_restricted_means(start_gateway: St
 )
 async def test_an_update_changes_what_it_names(house: House, changes: dict[str, Any], expected: dict[str, Any]) -> None:
     """The answer is the merged document, and so is what is stored; author and date of creation stay."""
-    first = DEFAULT | {"name": "A", "seat": {"floor": 1}, "list": [1, 2]}
+    first = DEFAULT | {"name": "A", "seat": {"floor": 1}, "list": [1, 2], "large": 2**40}
     if await house.admin.succeed("security:mGetUsers", ids=["updated"]) == {"hits": []}:
         await make(house, "updated")
     made = await house.admin.succeed("security:replaceUser", _id="updated", body=first)

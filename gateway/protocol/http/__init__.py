@@ -1,0 +1,1 @@
+"""The other face of the wire: HTTP requests → requests, answers → HTTP responses; pure (http.md)."""

@@ -1,0 +1,227 @@
+"""One HTTP request → one HTTP response, between the connection that carries it and the dispatcher that runs it.
+
+Rules of the file: knows no socket. Whatever is wrong with a request is answered here in the envelope of any other
+answer; what needs no rights (preflights, probes, the page at `/`) is answered here too (http.md §2, "Built-in").
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from gateway.actions import hand_over
+from gateway.protocol.errors import ApiError, api_error
+from gateway.protocol.http.cookies import auth_token
+from gateway.protocol.http.requests import BodyRules, HttpRequest, read_request, request_id_of
+from gateway.protocol.http.responses import Responses, Wish
+from gateway.protocol.http.routing import RouteTree, parse_query
+from gateway.protocol.messages import Request
+from gateway.security.first_admin import is_this_machine
+from gateway.transports.peers import Peer
+from gateway.transports.traffic import Finished, Traffic
+
+__all__ = ["Desk", "Site"]
+
+_BUILT_INS = frozenset({"/", "/_healthcheck", "/_healthcheck/", "/_ready", "/_ready/"})
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Site(Protocol):
+    """What strangers may know of this server."""
+
+    async def is_ready(self) -> bool:
+        """Whether requests that need the database make sense."""
+
+    async def page(self, host: str, *, is_ready: bool, is_secure: bool) -> tuple[str, str]:
+        """The page for a person with a browser, and its Content-Security-Policy.
+
+        Args:
+            host: the header, as it came.
+            is_ready: as `/_ready` tells.
+            is_secure: the browser's side is TLS.
+        """
+
+
+class Caller:
+    """Who sent one HTTP request; every request is a connection of its own (see `gateway.actions.Connection`).
+
+    Args:
+        id: made for it; never what the client calls its request, by which it could pass for another one.
+        peer: who it is.
+        headers: of the request, names in lower case.
+        end: ends the connection behind the answer in hand.
+    """
+
+    __slots__ = ("__weakref__", "_end", "_headers", "_peer", "address", "cookie", "id", "refused_origin")
+
+    protocol = "http"
+
+    def __init__(self, id: str, peer: Peer, headers: Mapping[str, str], end: Callable[[], None]) -> None:  # noqa: A002 - the connection's word for it
+        self.id = id
+        self.address = peer.address
+        self.cookie: str | None = None
+        self.refused_origin: str | None = None
+        self._peer = peer
+        self._headers = headers
+        self._end = end
+
+    @property
+    def is_local(self) -> bool:
+        """Worked out when somebody asks: hardly anybody does."""
+        return self._peer.is_direct and is_this_machine(self.address, self._headers.items())
+
+    def send(self, message: bytes) -> None:
+        """Do nothing: an HTTP client hears only what it asked for."""
+
+    def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - the codes are WebSocket's
+        """End the connection behind the answer in hand."""
+        self._end()
+
+
+class Desk:
+    """Answers the HTTP requests of a process.
+
+    Args:
+        traffic: what all connections share.
+        responses: writes the answers.
+        tree: the routes.
+        rules: of bodies.
+        site: what strangers may know.
+        new_id: makes request ids.
+    """
+
+    def __init__(
+        self,
+        traffic: Traffic,
+        responses: Responses,
+        tree: RouteTree,
+        rules: BodyRules,
+        *,
+        site: Site,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._traffic = traffic
+        self._dispatcher = traffic.dispatcher
+        self._responses = responses
+        self._tree = tree
+        self.rules = rules
+        self._site = site
+        self._new_id = new_id
+
+    def begin(
+        self, http: HttpRequest, peer: Peer, connection: str, end: Callable[[], None], finished: Finished
+    ) -> bytes | None:
+        """Begin one request, as `Traffic.run`.
+
+        Args:
+            http: the request, whole.
+            peer: the other end of the transport, or whom a preamble told of.
+            connection: value of that header of the answer.
+            end: ends the connection.
+            finished: told of the task if the request has to wait.
+
+        Raises:
+            Disconnect: the request ends the connection.
+        """
+        return self._traffic.start(self._answer(http, peer, connection, end), finished)
+
+    def refuse(self, error: ApiError, http: HttpRequest | None = None) -> bytes:
+        """Answer what does not become a request, and announce the end of the connection.
+
+        Args:
+            error: what is wrong.
+            http: the head, as far as it could be read.
+        """
+        headers = _NO_HEADERS if http is None else http.headers
+        request_id = request_id_of(headers, self._new_id())
+        wish = Wish(
+            request_id,
+            origin=headers.get("origin"),
+            has_body=http is None or http.method != "HEAD",
+            connection="close",
+        )
+        return self._dispatcher.refuse(_blank(request_id), error, self._responses.encoder(wish))
+
+    async def _answer(self, http: HttpRequest, peer: Peer, connection: str, end: Callable[[], None]) -> bytes:
+        own_id = self._new_id()
+        request_id = request_id_of(http.headers, own_id)
+        peer = self._traffic.client(peer, http.headers.items())
+        wish = self._wish(http, peer, connection, request_id)
+        encode = self._responses.encoder(wish)
+        try:
+            if _may_be_built_in(http) and (answer := await self._built_in(http, wish)) is not None:
+                return answer
+            caller = self._caller(http.headers, peer, own_id, end)
+            request = read_request(http, self._tree, self.rules, request_id)
+        except ApiError as error:
+            return self._dispatcher.refuse(_blank(request_id), error, encode)
+        except Exception as error:  # noqa: BLE001 - the client must get an answer, whatever happened
+            return self._dispatcher.fail(_blank(request_id), error, encode)
+        if (refusal := self._traffic.refusal()) is not None:
+            return self._dispatcher.refuse(request, refusal, encode)
+        return await self._dispatcher.answer(request, caller, encode)
+
+    def _wish(self, http: HttpRequest, peer: Peer, connection: str, request_id: str) -> Wish:
+        headers = http.headers
+        return Wish(
+            request_id,
+            origin=headers.get("origin"),
+            accept_encoding=headers.get("accept-encoding"),
+            is_pretty="pretty" in http.query and "pretty" in parse_query(http.query),
+            has_body=http.method != "HEAD",
+            is_secure=peer.is_secure,
+            connection=connection,
+        )
+
+    def _caller(self, headers: Mapping[str, str], peer: Peer, own_id: str, end: Callable[[], None]) -> Caller:
+        caller = Caller(own_id, peer, headers, end)
+        origin = headers.get("origin")
+        if origin is not None:
+            origins = self._traffic.origins
+            caller.refused_origin = None if origins.admit(origin) else origin
+            if "cookie" in headers and origins.trust(origin):
+                caller.cookie = auth_token([headers["cookie"]])
+        return caller
+
+    async def _built_in(self, http: HttpRequest, wish: Wish) -> bytes | None:
+        """Answer what is no action; None for everything else."""
+        blank, encode = _blank(wish.request_id), self._responses.encoder(wish)
+        path = http.path if len(http.path) == 1 else http.path.removesuffix("/")
+        if http.method == "OPTIONS":
+            return self._dispatcher.tell(blank, {}, encode)
+        if (http.method, path) in (("HEAD", "/"), ("GET", "/_healthcheck")):
+            return self._dispatcher.tell(blank, None, encode)
+        if http.method != "GET" or path not in ("/", "/_ready"):
+            return None
+        if path == "/_ready":
+            error = await self._unreadiness()
+            tell, refuse = self._dispatcher.tell, self._dispatcher.refuse
+            return tell(blank, None, encode) if error is None else refuse(blank, error, encode)
+        return await self._page(http.headers, wish) if _names_html(http.headers.get("accept", "")) else None
+
+    async def _page(self, headers: Mapping[str, str], wish: Wish) -> bytes:
+        is_ready = await self._unreadiness() is None
+        page = await self._site.page(headers.get("host", ""), is_ready=is_ready, is_secure=wish.is_secure)
+        return self._responses.page(*page, wish)
+
+    async def _unreadiness(self) -> ApiError | None:
+        refusal = self._traffic.refusal()
+        if refusal is not None:
+            return refusal
+        await hand_over()  # the database's driver wants a task around it
+        return None if await self._site.is_ready() else api_error("services.storage.not_connected")
+
+
+def _may_be_built_in(http: HttpRequest) -> bool:
+    return http.path in _BUILT_INS or http.method == "OPTIONS"
+
+
+def _blank(request_id: str) -> Request:
+    return Request("", "", request_id, {})
+
+
+def _names_html(accept: str) -> bool:
+    """Tell whether somebody asks for a page by name; `*/*` asks for nothing in particular."""
+    for media_range in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
+        if kind == "text/html":
+            return not any(part.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for part in parameters)
+    return False

@@ -1,0 +1,268 @@
+"""Bytes → HTTP requests: httptools with the limits and the manners that it lacks (RFC 9112). Sans-I/O.
+
+Rules of the file: the only one that knows the library; knows no socket and no clock. A request head is gathered whole
+and then parsed, so that one which asks for WebSocket can be handed on untouched, and so that the parser never reads
+into the next message; only behind a body in chunks can it do so, and then that message is lost and the connection ends.
+"""
+
+from typing import NamedTuple
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from msgspec import structs
+
+from gateway.protocol.errors import api_error
+from gateway.protocol.http.heads import bad_request, expects_continue, read_head, wants_websocket
+from gateway.protocol.http.requests import METHODS, BodyRules, HttpRequest, check_head
+
+__all__ = ["Handshake", "HttpReader"]
+
+_END_OF_HEAD = b"\r\n\r\n"
+_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+_LENGTH_DIGITS = 20
+_CR, _A, _Z = b"\rAZ"
+_FRAMING_BYTES = 1_048_576
+"""What the chunks of one body may add to it: sizes, extensions, trailers."""
+
+
+class _Message:
+    """What the parser found: the callbacks of httptools."""
+
+    __slots__ = ("body", "has_head", "headers", "is_complete", "is_overrun", "size", "target")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget it: the next one begins."""
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+        self.size = 0
+        self.has_head = self.is_complete = self.is_overrun = False
+
+    def on_message_begin(self) -> None:
+        """Another message in the bytes of a chunked one: where it began is not told, so it is lost."""
+        self.is_overrun = self.is_complete
+
+    def on_url(self, url: bytes) -> None:
+        """Keep the target."""
+        if not self.is_overrun:
+            self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, without the blanks that the parser leaves; trailers mean nothing here (RFC 9110 §6.5.1)."""
+        if not self.has_head:
+            self.headers.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """From here on it is body."""
+        self.has_head = True
+
+    def on_body(self, data: bytes) -> None:
+        """Keep a piece."""
+        if not self.is_overrun:
+            self.size += len(data)
+            self.body.append(data)
+
+    def on_message_complete(self) -> None:
+        """It is whole."""
+        self.is_complete = True
+
+
+class Handshake(NamedTuple):
+    """A request that asks for WebSocket: its head, and all that came behind it, untouched."""
+
+    head: bytes
+    rest: bytes
+
+
+class HttpReader:
+    """The requests of one connection, in order.
+
+    Args:
+        rules: of bodies.
+        most_head_bytes: longest request head.
+
+    Attributes:
+        head: of the request whose body is still to come, None between requests.
+        is_last: the connection ends with the request that was read last.
+        must_continue: the client waits for a word before it sends the body; whoever says it resets this.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_has_skipped",
+        "_message",
+        "_most_head_bytes",
+        "_parser",
+        "_raw_bytes",
+        "_rules",
+        "_searched",
+        "head",
+        "is_last",
+        "must_continue",
+    )
+
+    def __init__(self, rules: BodyRules, most_head_bytes: int) -> None:
+        self._rules = rules
+        self._most_head_bytes = most_head_bytes
+        self._message = _Message()
+        self._parser = HttpRequestParser(self._message)
+        self._buffer = bytearray()
+        self._searched = self._raw_bytes = 0
+        self.head: HttpRequest | None = None
+        self._has_skipped = self.is_last = self.must_continue = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing of a request is here."""
+        return self.head is None and not self._buffer
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was received and not taken yet."""
+        return len(self._buffer)
+
+    def receive(self, data: bytes) -> None:
+        """Add what the client sent."""
+        self._buffer += data
+
+    def clear(self) -> None:
+        """Forget everything: the connection ends."""
+        self._buffer.clear()
+        self._message.clear()
+
+    def next_request(self) -> HttpRequest | Handshake | None:
+        """Take the next request.
+
+        Returns:
+            The request, whole; None if it is not all there; or the `Handshake` where it asks for WebSocket.
+
+        Raises:
+            ApiError: this is not HTTP as it is taken here; where the next request would begin is not known.
+        """
+        if self.head is None and self._buffer:
+            head = self._take_head()
+            if head is None:
+                return None
+            if self._parse_head(head):
+                return Handshake(head, bytes(self._buffer))
+        if self.head is None:
+            return None
+        if not self._message.is_complete:
+            self._take_body(self.head)
+        return self._whole(self.head) if self._message.is_complete else None
+
+    def _take_head(self) -> bytes | None:
+        """Take a request head out of the buffer; None if it is not all there."""
+        buffer = self._buffer
+        if buffer[0] == _CR and not self._skip_empty_line():
+            return None
+        end = buffer.find(_END_OF_HEAD, self._searched)
+        length = len(buffer) if end < 0 else end + len(_END_OF_HEAD)
+        if length > self._most_head_bytes:
+            has_line = buffer.find(b"\n", 0, self._most_head_bytes) >= 0
+            raise bad_request("the request head is too long", 431 if has_line else 414)
+        if not _A <= buffer[0] <= _Z or (end < 0 and _has_bare_lf(buffer, self._searched)):
+            raise bad_request("this is no HTTP request")
+        if end < 0:
+            self._searched = max(0, length - len(_END_OF_HEAD) + 1)
+            return None
+        self._searched = 0
+        self._has_skipped = False
+        head = bytes(buffer[:length])
+        del buffer[:length]
+        return head
+
+    def _skip_empty_line(self) -> bool:
+        """Drop one empty line before a request, which some clients send behind a body (RFC 9112 §2.2).
+
+        Returns:
+            False if there is nothing else yet. More than one is no request: they would keep a connection busy.
+        """
+        if self._has_skipped or not b"\r\n".startswith(self._buffer[:2]):
+            return True
+        if len(self._buffer) > 1:
+            del self._buffer[:2]
+            self._has_skipped = True
+            return bool(self._buffer)
+        return False
+
+    def _parse_head(self, head: bytes) -> bool:
+        """Parse a head, and see what can be said of it before the body; True if it asks for WebSocket."""
+        is_upgrade = self._feed(head)
+        message, parser = self._message, self._parser
+        end = head.find(b"\r\n")
+        if not head.endswith(_VERSIONS, 0, end):
+            raise bad_request("the protocol must be HTTP/1.1 or HTTP/1.0", 505)
+        if head.count(b" ", 0, end) != 2:  # noqa: PLR2004 - single spaces stand between three parts (RFC 9112 §3)
+            raise bad_request("this is no HTTP request")
+        version = parser.get_http_version()
+        http = read_head(parser.get_method().decode(), message.target, version, message.headers)
+        self.head = http
+        if http.method == "GET" and wants_websocket(http.headers):
+            return True
+        if is_upgrade:  # to something we do not speak: the request is answered as it is (RFC 9110 §7.8)
+            self._parser = HttpRequestParser(message)
+        self.is_last |= not _is_kept_alive(http, version)
+        if len(http.headers.get("content-length", "")) > _LENGTH_DIGITS:
+            raise bad_request("the header content-length is too long")
+        check_head(http, self._rules)
+        # What HTTP/1.0 expects is not listened to (RFC 9110 §10.1.1).
+        waits = not message.is_complete and not self._buffer and version != "1.0"
+        self.must_continue = waits and expects_continue(http.headers)
+        self._raw_bytes = 0
+        return False
+
+    def _take_body(self, http: HttpRequest) -> None:
+        """Take what belongs to the body out of the buffer."""
+        message, buffer = self._message, self._buffer
+        sent = http.headers.get("content-length")
+        piece = bytes(buffer if sent is None else buffer[: int(sent) - message.size])
+        del buffer[: len(piece)]
+        self._raw_bytes += len(piece)
+        self._feed(piece)
+        if message.size > self._rules.most_bytes or self._raw_bytes - message.size > _FRAMING_BYTES:
+            raise api_error("network.http.request_too_large")
+
+    def _whole(self, http: HttpRequest) -> HttpRequest:
+        message = self._message
+        self.is_last |= message.is_overrun
+        body = b"".join(message.body)
+        self.head = None
+        message.clear()
+        return structs.replace(http, body=body) if body else http
+
+    def _feed(self, data: bytes) -> bool:
+        """Give bytes to the parser; True if the request asks for another protocol.
+
+        Raises:
+            ApiError: this is not HTTP.
+        """
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            return True
+        except HttpParserError:
+            if self._message.is_complete:  # it is what follows that cannot be read
+                self._message.is_overrun = True
+                return False
+            verb = data.split(b" ", 1)[0]
+            if not self._message.target and verb.isalpha() and verb.isupper() and verb.decode() not in METHODS:
+                raise api_error("network.http.unsupported_verb", verb.decode()) from None
+            raise bad_request("this is no HTTP request") from None
+        return False
+
+
+def _has_bare_lf(buffer: bytearray, start: int) -> bool:
+    """Tell whether a line from `start` on ends otherwise than in CR LF: it will never be a head."""
+    return buffer.count(b"\n", start) != buffer.count(b"\r\n", max(0, start - 1))
+
+
+def _is_kept_alive(http: HttpRequest, version: str) -> bool:
+    """Tell whether the connection outlives a request; the parser forgets it with the message (RFC 9112 §9.3)."""
+    sent = http.headers.get("connection")
+    if sent is None:
+        return version == "1.1"
+    words = {word.strip().lower() for word in sent.split(",")}
+    return "close" not in words and (version == "1.1" or "keep-alive" in words)

@@ -1,0 +1,130 @@
+"""Starts the servers of a benchmark and has them measured, in turns.
+
+Every server stays on one core, the generator on another, mongod may use both. Of two servers that are measured
+beside each other neither is always the first.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from websockets.sync.client import connect
+
+from tests.benchmarks.contests import ROOT, Entrant
+from tests.benchmarks.generator import Measure
+from tests.benchmarks.processes import free_port, pin, serve
+from tests.benchmarks.report import Result
+
+__all__ = ["CONNECTIONS", "Running", "play", "start"]
+
+CONNECTIONS = 32
+WARMUP = 1.0  # seconds
+SERVER_CORE, GENERATOR_CORE = 0, 1
+USER = {
+    "controller": "security",
+    "action": "createUser",
+    "_id": "bench",
+    "body": {"content": {"profileIds": ["default"]}},
+}
+
+
+class Running(NamedTuple):
+    """An entrant whose server runs."""
+
+    entrant: Entrant
+    port: int
+    pid: int
+
+
+def command(entrant: Entrant, port: int, data_dir: str, model: Running | None) -> list[str]:
+    """How its server is started, in its tree."""
+    module = [f"tests.benchmarks.{entrant.module}"] if entrant.module else ["gateway", "serve", "--host=127.0.0.1"]
+    options: dict[str, object] = {"port": port}
+    if entrant.has_data:
+        options["data-dir"] = data_dir
+    if entrant.repeats:
+        if model is None:
+            raise ValueError(f"{entrant.name} repeats what the gateway answers: measure both")
+        options |= {"like": model.port, **entrant.work.options}
+    return [sys.executable, "-m", *module, *words(options)]
+
+
+def words(options: Mapping[str, object]) -> list[str]:
+    """Options of a command line."""
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def prepare(port: int) -> None:
+    """Create the user whose keys a gateway is going to mint."""
+    with connect(f"ws://127.0.0.1:{port}/", compression=None) as socket:
+        socket.send(json.dumps(USER))
+        reply = json.loads(socket.recv(timeout=30))
+    if reply["status"] != 200:
+        raise RuntimeError(f"the user could not be created: {reply['error']}")
+
+
+@contextlib.contextmanager
+def start(entrant: Entrant, model: Running | None = None) -> Iterator[Running]:
+    """Its server, on its core, ready to be measured.
+
+    Raises:
+        ValueError: it repeats the answer of a `model`, and none is given.
+    """
+    environment = {"LATCHGATE_SECURITY_INITIAL_RIGHTS": "open"}
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory() as data_dir,
+        serve(command(entrant, port, data_dir, model), port, environment, entrant.tree) as pid,
+    ):
+        pin(pid, SERVER_CORE)
+        if not entrant.module:
+            prepare(port)
+        yield Running(entrant, port, pid)
+
+
+def measure(running: Running, depth: int, seconds: float) -> Measure:
+    """One window, by a generator in a process of its own.
+
+    Raises:
+        RuntimeError: the generator ended without a figure; what it said is on standard error.
+    """
+    work = running.entrant.work
+    options = {
+        **work.options,
+        "url": f"{work.scheme}://127.0.0.1:{running.port}/",
+        "connections": CONNECTIONS,
+        "depth": depth,
+        "seconds": seconds,
+        "warmup": WARMUP,
+        "pid": running.pid,
+        "core": GENERATOR_CORE,
+    }
+    fresh = ["--fresh"] if work.fresh else []
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{work.generator}", *words(options), *fresh],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        check=False,  # its exit status repeats the errors that it prints
+    )
+    if not done.stdout:
+        raise RuntimeError(f"the generator failed on {running.entrant.title}")
+    return msgspec.json.decode(done.stdout, type=Measure)
+
+
+def play(servers: Sequence[Running], depth: int, rounds: int, seconds: float) -> list[Result]:
+    """All rounds of some servers at one depth, in turns; each round begins at the other end."""
+    entrants = [server.entrant for server in servers]
+    results = [Result(e.name, e.title, depth, [], durable=e.work.durable) for e in entrants]
+    pairs = list(zip(servers, results, strict=True))
+    for number in range(rounds):
+        for server, result in pairs if number % 2 == 0 else reversed(pairs):
+            found = measure(server, depth, seconds)
+            result.rounds.append(found)
+            note = f"{found.requests_per_second:,.0f}/s, {found.server_us:.1f} µs"
+            print(f"  {result.title}, depth {depth}, round {number + 1}: {note}", flush=True)
+    return results

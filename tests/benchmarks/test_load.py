@@ -1,0 +1,96 @@
+"""The WebSocket load generator counts right answers only, on connections that stay and on those that leave."""
+
+import asyncio
+import sys
+from time import perf_counter
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from tests.benchmarks.generator import Measure, Tally, Template
+from tests.benchmarks.load import WebSocketClient, text_frame, text_of
+from tests.benchmarks.processes import free_port, serve
+
+REQUEST = '{"controller":"server","action":"now","requestId":"$ID"%s}'
+
+
+class Silent(WebSocketClient):
+    """A connection whose other end is played by the test."""
+
+    def ask(self, count: int, since: float) -> None:
+        """Let them wait."""
+        for _ in range(count):
+            self.next_request(since)
+
+    def leave(self) -> None:
+        """There is nothing to close."""
+
+
+@given(st.binary(max_size=300), st.binary(max_size=9))
+def test_a_text_is_found_once_it_is_whole(text: bytes, rest: bytes) -> None:
+    """What follows it is left."""
+    frame = Frame(Opcode.TEXT, text).serialize(mask=False)
+
+    assert (text, rest) == text_of(frame + rest)
+    assert all(text_of(frame[:size]) is None for size in range(len(frame)))
+
+
+@pytest.mark.parametrize("wrong", [Frame(Opcode.CLOSE, b"\x03\xe8"), Frame(Opcode.TEXT, bytes(70_000))])
+def test_another_frame_is_refused(wrong: Frame) -> None:
+    """It is no reply."""
+    with pytest.raises(ValueError, match="not a short text"):
+        text_of(wrong.serialize(mask=False))
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 2000])
+def test_a_frame_is_what_a_server_reads(size: int) -> None:
+    """In every form of its length."""
+    server = ServerProtocol(state=State.OPEN)
+
+    server.receive_data(text_frame(b"x" * size))
+
+    assert [Frame(Opcode.TEXT, b"x" * size)] == server.events_received()
+
+
+@pytest.mark.parametrize(
+    ("replies", "errors"),
+    [
+        (['{"status":200,"requestId":"00000-000000001"}'], 0),
+        (['{"status":403,"requestId":"00000-000000001"}'], 1),
+        (['{"status":200,"requestId":"00000-000000009"}'], 1),
+        (['{"status":200,"requestId":"00000-000000001"}'] * 2, 1),
+        (["nonsense"], 1),
+    ],
+    ids=["right", "status", "unknown", "repeated", "no reply"],
+)
+def test_what_was_not_asked_is_an_error(replies: list[str], errors: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """A reply counts once, by its requestId."""
+    client = Silent(0, Tally(asks_again=False), Template(b"$ID"))
+    client.ask(1, perf_counter())
+
+    for reply in replies:
+        client.take(reply.encode())
+
+    assert errors == client.tally.errors
+    assert bool(errors) == ("error: " in capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("words", [(), ("--depth=4",), ("--fresh",)], ids=["lasting", "ahead", "fresh"])
+@pytest.mark.parametrize("extra", ["", ',"volatile":{"x":"%s"}' % ("x" * 200)], ids=["short", "long"])
+async def test_a_server_that_answers_is_measured(words: tuple[str, ...], extra: str) -> None:
+    """Requests are counted, nothing is wrong."""
+    port = free_port()
+    times = ["--seconds=0.2", "--warmup=0.1", "--connections=3"]
+    command = [sys.executable, "-m", "tests.benchmarks.load", f"--url=ws://127.0.0.1:{port}/", *times, *words]
+    with serve([sys.executable, "-m", "tests.benchmarks.peer_sansio", f"--port={port}"], port, {}):
+        process = await asyncio.create_subprocess_exec(*command, f"--template={REQUEST % extra}", stdout=-1)
+        out, _ = await process.communicate()
+    measure = msgspec.json.decode(out, type=Measure)
+
+    assert (0, 0) == (process.returncode, measure.errors)
+    assert measure.requests > 0
