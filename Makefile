@@ -1,5 +1,5 @@
 # What CI runs is `make check`, `make autobahn` and `make schemathesis`; what a newcomer needs is `make run` and `make test`.
-.PHONY: run test demo install check bench bench-write bench-compare autobahn schemathesis format docs clean
+.PHONY: run test demo install check bench bench-write bench-compare chaos autobahn schemathesis format docs clean
 
 # The newest Python that really runs; `make PYTHON=/path/to/python` to choose another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -35,6 +35,10 @@ bench-write: .venv/.complete
 bench-compare: .venv/.complete
 	@$(if $(REF),,echo "name a commit: make bench-compare REF=HEAD~1" >&2; exit 1)
 	$(BIN)/python -m tests.benchmarks.compare --against $(REF) $(ARGS)
+
+# The fault tests in their long form, half an hour and more; `make chaos ARGS="--only churn --minutes 5"`, ARGS="--help".
+chaos: .venv/.complete
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 autobahn: .venv/.complete
 	$(BIN)/python tests/autobahn/run.py

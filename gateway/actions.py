@@ -101,6 +101,8 @@ class Session(Struct, frozen=True):
         expires_at: milliseconds since the epoch, -1 for never.
         is_api_key: an API key rather than a login token.
         is_single_use: it has been used up by this request.
+        is_superseded: another one has taken its place, and it counts for a moment longer.
+        key_id: `_id` of an API key, empty for a login token.
     """
 
     kuid: str
@@ -108,6 +110,8 @@ class Session(Struct, frozen=True):
     expires_at: int
     is_api_key: bool
     is_single_use: bool = False
+    is_superseded: bool = False
+    key_id: str = ""
 
 
 class Reply(Struct, frozen=True):

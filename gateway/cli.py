@@ -5,6 +5,7 @@ Rules of the file: whatever the operator can mend ends in one line that says how
 
 import argparse
 import asyncio
+import functools
 import getpass
 import os
 import shlex
@@ -27,6 +28,7 @@ from gateway.storage.embedded import EmbeddedError
 from gateway.storage.mongo import MongoUnreachable
 from gateway.transports.port import PortTakenError
 from gateway.transports.tls import TlsError
+from gateway.workers import Duty, Started, serve_on_duty, supervise
 
 _new_loop: Callable[[], asyncio.AbstractEventLoop]
 try:
@@ -51,6 +53,7 @@ _FAILED = 1
 _SETTINGS = {
     "host": "server.host",
     "port": "server.port",
+    "workers": "server.workers",
     "tls_cert": "server.tls_cert",
     "tls_key": "server.tls_key",
     "data_dir": "server.data_dir",
@@ -67,6 +70,7 @@ _NO_SETTINGS = frozenset({"LATCHGATE_DEMO_PASSWORD"})
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command `latchgate`; return its exit status: 0, 1 for a failure, 2 for words that make no sense."""
     arguments = _parser().parse_args(words)
+    arguments.command = _own_command(words)
     try:
         flags = {setting: getattr(arguments, flag, None) for flag, setting in _SETTINGS.items()}
         environment = {name: text for name, text in os.environ.items() if name not in _NO_SETTINGS}
@@ -90,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the gateway")
     serve.add_argument("--host", help="address to listen on")
     serve.add_argument("--port", type=int, help="TCP port, 0 for a free one")
+    serve.add_argument("--workers", type=int, metavar="N", help="processes on the port, 0 for one for each CPU")
+    serve.add_argument("--duty", type=Duty.read, help=argparse.SUPPRESS)  # for the workers themselves
     serve.add_argument("--tls-cert", metavar="FILE.pem", help="certificate; read again on SIGHUP")
     serve.add_argument("--tls-key", metavar="FILE.pem", help="private key of the certificate")
     _add_settings(serve)
@@ -118,8 +124,22 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="least severity logged")
 
 
+def _own_command(words: Sequence[str] | None) -> list[str]:
+    """The words that start this very command again, from the same files."""
+    return [sys.executable, *(sys.orig_argv[1:] if words is None else ("-m", "gateway", *words))]
+
+
 def _serve(config: Config, arguments: argparse.Namespace) -> int:
+    if arguments.duty is not None:
+        return _completed(serve_on_duty(config, arguments.duty))
+    if config.server.workers != 1:
+        return _completed(supervise(config, arguments.command, functools.partial(_greet, config, arguments)))
     return _completed(_serve_until_stopped(config, arguments))
+
+
+def _greet(config: Config, arguments: argparse.Namespace, started: Started) -> None:
+    who = f"{started.workers} workers"
+    print(_welcome(config, arguments, started.port, who, has_administrator=started.has_administrator), flush=True)
 
 
 async def _serve_until_stopped(config: Config, arguments: argparse.Namespace) -> int:
@@ -138,7 +158,8 @@ async def _serve_until_stopped(config: Config, arguments: argparse.Namespace) ->
         return 0
     await starting
     try:
-        print(_welcome(config, arguments, gateway), flush=True)
+        node, has_administrator = f"node {gateway.node}", gateway.has_administrator
+        print(_welcome(config, arguments, gateway.port, node, has_administrator=has_administrator), flush=True)
         await stopping
     finally:
         await gateway.__aexit__(None, None, None)
@@ -149,16 +170,16 @@ async def _started(gateway: Gateway) -> Gateway:
     return await gateway.__aenter__()
 
 
-def _welcome(config: Config, arguments: argparse.Namespace, gateway: Gateway) -> str:
+def _welcome(config: Config, arguments: argparse.Namespace, port: int, who: str, *, has_administrator: bool) -> str:
     scheme = "wss" if config.server.tls_cert else "ws"
-    where = f"{scheme}://{_shown_host(config.server.host)}:{gateway.port}"
+    where = f"{scheme}://{_shown_host(config.server.host)}:{port}"
     database = "your MongoDB" if config.mongodb.uri else f"an embedded MongoDB in {config.server.data_dir}"
-    if gateway.has_administrator:
+    if has_administrator:
         state, step = "An administrator exists.", f"make demo   (or: python -m gateway.demo --url {where})"
     else:
         state, step = "There is no administrator yet.", _admin_command(config, arguments)
     return (
-        f"Latchgate {version('latchgate')} listens on {where}, node {gateway.node}, with {database}.\n"
+        f"Latchgate {version('latchgate')} listens on {where}, {who}, with {database}.\n"
         f"{state} Next, in another terminal:\n    {step}"
     )
 

@@ -66,20 +66,17 @@ class Dispatcher:
             Disconnect: an action ends the connection.
         """
         try:
-            return await self._run(request, Context(connection), encode)
+            try:
+                _check(request, connection)
+                result = await self._endpoint(request, Context(connection))
+            except ApiError as error:
+                return self.refuse(request, error, encode)
+            return encode(self._response(request, result))
         except Disconnect:
             raise
+        # What has no JSON form is a fault like any other, errors included.
         except Exception as error:  # noqa: BLE001 - the client must get an answer, whatever happened
             return self.fail(request, error, encode)
-
-    async def _run(self, request: Request, context: Context, encode: Encode) -> bytes:
-        """Run the action and write its outcome; what has no JSON form is a fault like any other, errors included."""
-        try:
-            _check(request, context.connection)
-            result = await self._endpoint(request, context)
-        except ApiError as error:
-            return self.refuse(request, error, encode)
-        return encode(self._response(request, result))
 
     def refuse(self, request: Request, error: ApiError, encode: Encode) -> bytes:
         """Answer a request with an error; one that could not even be read has neither controller nor action."""

@@ -3,7 +3,6 @@
 Rules of the file: builds and connects; decides nothing. The clock, ids and randomness come from here and nowhere else.
 """
 
-import asyncio
 import functools
 import logging
 import os
@@ -19,6 +18,7 @@ from random import SystemRandom
 
 from gateway.actions import Controller, Middleware
 from gateway.config import Config
+from gateway.connections import Connections, Load
 from gateway.middleware.authentication import authentication
 from gateway.middleware.authorization import authorization
 from gateway.middleware.login_limit import login_limit
@@ -35,6 +35,7 @@ from gateway.security.maintenance import MaintenanceController
 from gateway.security.mappings import Mappings, MappingsController
 from gateway.security.names import human_name
 from gateway.security.passwords import Passwords
+from gateway.security.permits import Permits
 from gateway.security.profiles import (
     OPEN_PROFILES,
     PROFILE_SCHEMA,
@@ -44,16 +45,18 @@ from gateway.security.profiles import (
 )
 from gateway.security.roles import OPEN_ROLES, RESTRICTED_ROLES, ROLE_SCHEMA, Roles, RolesController
 from gateway.security.scrolls import Scrolls
-from gateway.security.sessions import LoginPolicy, Sessions, SessionsController
+from gateway.security.sessions import LoginPolicy, Recogniser, Sessions, SessionsController
 from gateway.security.shelf import Shelf
 from gateway.security.strategies import Strategies, Strategy
 from gateway.security.tokens import Signer
+from gateway.security.upkeep import Upkeep, ending
 from gateway.security.users import USER_SCHEMA, Owned, SelfController, Users, UsersController
 from gateway.storage.certain_insert import CertainInsert
 from gateway.storage.mongo import Collection, Database, Document, Transaction
 from gateway.storage.queries import Schema
 from gateway.system.admin import AdminController
 from gateway.system.documents import DocumentsController
+from gateway.system.oversight import ConnectionsController, MetricsController
 from gateway.system.places import CollectionController, IndexController, Places
 from gateway.system.server import ServerController
 from gateway.system.site import Site
@@ -64,8 +67,6 @@ _log = logging.getLogger("latchgate")
 
 _SECRET_BYTES = 64
 _SEEDED = "rights"
-_RETRY_S = 1.0
-
 Definitions = tuple[Mapping[str, Document], Mapping[str, Document]]
 """Built-in roles and profiles: id → content."""
 
@@ -129,6 +130,7 @@ class Collections:
         self.scrolls = database.collection("scrolls")
         self.guards = database.collection("guards")
         self.internals = database.collection("internals")
+        self.permits = database.collection("permits")
 
     async def index(self) -> None:
         """Make sure of every index."""
@@ -151,6 +153,7 @@ class Rooms:
         database: connected.
         strategies: ways to log in beside `local`.
         now: milliseconds since the epoch.
+        node: this process's name on the wire.
     """
 
     def __init__(
@@ -159,9 +162,11 @@ class Rooms:
         database: Database,
         strategies: Iterable[Strategy] = (),
         now: Callable[[], int] = _now,
+        node: str = "",
     ) -> None:
         self._config = config
         self._now = now
+        self._node = node
         self.database = database
         self.router: Router | None = None
         self.collections = Collections(database)
@@ -171,8 +176,14 @@ class Rooms:
         self._added_strategies = tuple(strategies)
         self.strategies = Strategies([self._local(), *self._added_strategies])
         self.key_inserts = CertainInsert(self.collections.keys, API_KEY_MARKS)
+        self.connections = Connections(
+            now, most=config.limits.connections, most_of_address=config.limits.connections_per_address
+        )
+        self.load: Callable[[], Load] = Load
+        self.upkeep = self._upkeep()
         self._add_rights()
         self._add_users()
+        self.permits = Permits(self.collections.permits, now)
         self.site = Site(self.users, database.ping, now)
 
     def _local(self) -> Local:
@@ -185,6 +196,24 @@ class Rooms:
             must_change_if_set_by_others=settings.password_must_change_if_set_by_others,
         )
         return Local(self.collections.credentials, self.passwords, policy, self._now)
+
+    def _upkeep(self) -> Upkeep:
+        websocket = self._config.websocket
+        return Upkeep(
+            self.database,
+            tokens=self.collections.tokens,
+            keys=self.collections.keys,
+            users=self.collections.users,
+            directory=self.directory,
+            connections=self.connections,
+            ending=ending(
+                self._node, new_id, warning_ms=websocket.expiry_warning_ms, closes=websocket.on_revoked == "close"
+            ),
+            cached_tokens=self._config.limits.cached_tokens,
+            bound_s=self._config.security.revocation_bound_ms / 1000,
+            now=self._now,
+            clock=time.monotonic,
+        )
 
     def _shelf(self, kind: str, collection: Collection, schema: Schema) -> Shelf:
         scrolls = Scrolls(self.collections.scrolls, self._now, _new_jti)
@@ -208,6 +237,7 @@ class Rooms:
             database=self.database,
             guards=guards,
             directory=self.directory,
+            users_changed=self.upkeep.cache.forget_users,
             places=self.places.check,
             now=self._now,
         )
@@ -220,6 +250,7 @@ class Rooms:
             profiles=self.profiles,
             strategies=self.strategies,
             owned=(Owned(self.collections.tokens, "userId"), Owned(self.collections.keys, "userId")),
+            revocations=self.upkeep.revocations,
             directory=self.directory,
             new_kuid=_new_kuid,
             now=self._now,
@@ -237,6 +268,8 @@ class Rooms:
     async def prepare(self) -> None:
         """Make indexes, seed the rights of a new database, read them."""
         await self.collections.index()
+        if self._config.server.sharing > 1:
+            await self.permits.index()
         for strategy in self._added_strategies:
             await strategy.open(self.database.collection(f"credentials-{strategy.name}"))
         await self._seed_once()
@@ -289,7 +322,13 @@ class Rooms:
                 places=self.places,
                 seed=self.seed,
                 dump=_dump,
+                forget=self.upkeep.cache.clear,
                 shut_down=shut_down,
+            ),
+            ConnectionsController(self.connections, self.upkeep.links),
+            MetricsController(
+                lambda: self.load(),  # noqa: PLW0108 - it is set once there is traffic
+                self.upkeep,
             ),
             ServerController(
                 users=self.users,
@@ -305,6 +344,7 @@ class Rooms:
         return ApiKeys(
             self.collections.keys,
             self.key_inserts,
+            self.upkeep.revocations,
             self.users,
             signer,
             policy=KeyPolicy(
@@ -319,9 +359,20 @@ class Rooms:
         )
 
     def _sessions(self, signer: Signer, api_keys: ApiKeys) -> Sessions:
-        return Sessions(
+        recogniser = Recogniser(
             self.collections.tokens,
             api_keys=api_keys,
+            users=self.users,
+            directory=self.directory,
+            signer=signer,
+            cache=self.upkeep.cache,
+            links=self.upkeep.links,
+            now=self._now,
+        )
+        return Sessions(
+            self.collections.tokens,
+            recogniser=recogniser,
+            revocations=self.upkeep.revocations,
             users=self.users,
             directory=self.directory,
             signer=signer,
@@ -337,35 +388,12 @@ class Rooms:
             authentication(self.sessions, cookies=self._config.http.cookie_authentication),
             authorization(self.first_admin),
             login_limit(self._config.limits.logins_per_second, self._now),
-            rate_limit(self._now),
+            rate_limit(self._now, self._config.server.sharing, self.permits.lease),
         ]
 
     async def watch(self) -> None:
-        """Follow what other processes change; never returns.
-
-        However many changes come, one reading takes in all that came before it.
-        """
-        changed = asyncio.Event()
-
-        async def note() -> None:
-            changed.set()
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.database.watch(("roles", "profiles"), note))
-            group.create_task(self._keep_up(changed))
-
-    async def _keep_up(self, changed: asyncio.Event) -> None:
-        while True:
-            await changed.wait()
-            changed.clear()
-            try:
-                await self.directory.refresh()
-            except ApiError:
-                changed.set()
-                await asyncio.sleep(_RETRY_S)
-            except Exception:  # noqa: BLE001 - one odd document must not hide all later changes
-                _log.exception("roles and profiles could not be read")
-                await asyncio.sleep(_RETRY_S)
+        """Follow what other processes change, and the time; never returns."""
+        await self.upkeep.run()
 
     async def close(self) -> None:
         """End what runs beside the requests."""

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Self
@@ -35,7 +36,7 @@ from gateway.transports.tls import Certificate, TlsError
 from gateway.transports.traffic import Limits, Traffic
 from gateway.transports.websocket import WebSocketConnection
 
-__all__ = ["Gateway", "open_database"]
+__all__ = ["Gateway", "certificate_of", "database_uri", "open_database"]
 
 _log = logging.getLogger("latchgate")
 
@@ -58,8 +59,7 @@ async def open_database(config: Config, *, join: bool = False) -> AsyncIterator[
         MongoUnreachable, EmbeddedError: with a sentence for the operator.
     """
     settings = config.mongodb
-    async with contextlib.AsyncExitStack() as stack:
-        uri = settings.uri or await _embedded_uri(config, stack, join=join)
+    async with database_uri(config, join=join) as uri, contextlib.AsyncExitStack() as stack:
         database = Database(
             uri,
             settings.database,
@@ -70,6 +70,13 @@ async def open_database(config: Config, *, join: bool = False) -> AsyncIterator[
         stack.callback(database.close)
         _log.info("MongoDB %s", await database.connect())
         yield database
+
+
+@contextlib.asynccontextmanager
+async def database_uri(config: Config, *, join: bool = False) -> AsyncIterator[str]:
+    """Where MongoDB is; the embedded one is started and kept running. Arguments and errors as `open_database`."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield config.mongodb.uri or await _embedded_uri(config, stack, join=join)
 
 
 async def _embedded_uri(config: Config, stack: contextlib.AsyncExitStack, *, join: bool) -> str:
@@ -109,6 +116,14 @@ class Gateway:
         controllers: actions of one's own, beside ours.
         middleware: of one's own, between ours and the actions; outermost first.
         strategies: ways to log in, beside `local`.
+        bound: sockets to listen on, in the place of `server.host` and `server.port`.
+
+    Attributes:
+        node: the name of this process in every answer.
+        port: where it listens.
+        has_administrator: whether there was one at the start.
+        has_successor: another process listens on the same sockets, so that this one may leave without refusing anybody.
+        stop_wanted: somebody who may has asked the process to end.
     """
 
     def __init__(
@@ -117,16 +132,19 @@ class Gateway:
         controllers: Iterable[Controller] = (),
         middleware: Sequence[Middleware] = (),
         strategies: Iterable[Strategy] = (),
+        *,
+        bound: Sequence[socket.socket] = (),
     ) -> None:
         self._config = config
         self._controllers = tuple(controllers)
         self._middleware = tuple(middleware)
         self._strategies = tuple(strategies)
+        self._bound = tuple(bound)
         self._stack = contextlib.AsyncExitStack()
         self._certificate: Certificate | None = None
         self.node = config.server.node_name or new_node_name()
         self.port = 0
-        self.has_administrator = False
+        self.has_administrator = self.has_successor = False
         self.stop_wanted = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -160,13 +178,14 @@ class Gateway:
 
     async def _start(self) -> None:
         server = self._config.server
-        self._certificate = _certificate(server)
+        self._certificate = certificate_of(server)
         database = await self._stack.enter_async_context(open_database(self._config))
-        rooms = Rooms(self._config, database, self._strategies)
+        self._rooms = rooms = Rooms(self._config, database, self._strategies, node=self.node)
         self._stack.push_async_callback(rooms.close)
         await rooms.prepare()
         self._stack.push_async_callback(_cancelled, asyncio.create_task(rooms.watch()))
         traffic = await self._traffic(rooms)
+        rooms.load = traffic.load
         new_websocket = functools.partial(WebSocketConnection, traffic)
         port = Port(
             traffic,
@@ -174,19 +193,24 @@ class Gateway:
             self._certificate,
             _proxies(server) if server.proxy_protocol else None,
         )
-        self._stack.push_async_callback(port.close, server.shutdown_grace_s)
+        self._stack.push_async_callback(self._leave, port)
         self.has_administrator = await rooms.users.administrator_exists()
         await rooms.passwords.prepare()
-        self.port = await port.open(server.host, server.port)
+        self.port = await (port.open_on(self._bound) if self._bound else port.open(server.host, server.port))
         if not (server.tls_cert or server.trusted_proxies or is_loopback(server.host)):
             _log.warning("tokens and passwords travel in clear: server.host is %s, and there is no TLS", server.host)
+
+    async def _leave(self, port: Port) -> None:
+        grace = self._config.server.shutdown_grace_s
+        await (port.hand_over(grace) if self.has_successor else port.close(grace))
 
     async def _traffic(self, rooms: Rooms) -> Traffic:
         http, server = self._config.http, self._config.server
         origins = Origins(http.access_control_allow_origin, patterns=http.access_control_allow_origin_use_regexp)
         # A proxy that passes bytes on writes no headers, so behind a preamble they are the client's own.
         proxies = None if server.proxy_protocol else _proxies(server)
-        return Traffic(await self._dispatcher(rooms), _limits(self._config), origins, proxies)
+        dispatcher = await self._dispatcher(rooms)
+        return Traffic(dispatcher, _limits(self._config), origins, proxies, clients=rooms.connections)
 
     def _desk(self, rooms: Rooms, traffic: Traffic) -> Desk:
         http = self._config.http
@@ -209,7 +233,12 @@ class Gateway:
         return Dispatcher(endpoint, node=self.node, new_id=new_id, report=_report)
 
 
-def _certificate(server: ServerSettings) -> Certificate | None:
+def certificate_of(server: ServerSettings) -> Certificate | None:
+    """The configured certificate, None without TLS.
+
+    Raises:
+        TlsError: it cannot be used.
+    """
     return Certificate(Path(server.tls_cert), Path(server.tls_key)) if server.tls_cert else None
 
 

@@ -24,11 +24,13 @@ class Client:
 
     Attributes:
         jwt: sent with every request that does not bring its own; None for anonymous.
+        notes: notifications that came while an answer was awaited, oldest first.
     """
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.jwt: str | None = None
+        self.notes: list[dict[str, Any]] = []
         self._numbers = itertools.count()
 
     async def ask(self, name: str, **arguments: Any) -> dict[str, Any]:
@@ -40,15 +42,23 @@ class Client:
         return await self.exchange(json.dumps(request | arguments))
 
     async def exchange(self, message: str | bytes) -> dict[str, Any]:
-        """Send one message as it is; return the next one, which must be its answer.
+        """Send one message as it is; return the next one that is no notification, which must be its answer.
 
         A raw answer, a document without an envelope, is returned as if it were the result in one.
         """
         await self.socket.send(message)
-        answer = await self.receive()
+        while "type" in (answer := await self.receive()):
+            self.notes.append(answer)
         if {"openapi", "asyncapi"} & set(answer):
             return {"error": None, "status": 200, "result": answer, "room": answer["room"]}
         return checked(answer)
+
+    async def told(self) -> dict[str, Any]:
+        """Return the next notification; nothing else may come before it."""
+        note = self.notes.pop(0) if self.notes else await self.receive()
+
+        assert "type" in note, note
+        return note
 
     async def receive(self) -> dict[str, Any]:
         """Return the next message."""

@@ -50,6 +50,12 @@ _DEVIATIONS = """\
 | `_id` of a key | any string | 1 to 512 bytes of printable text |
 | First start | everything is open to everybody | restricted, but for the first administrator, from this machine |
 | Login on a socket that used an endless token | hands that token back | always makes a new one |
+| A token is revoked, logged out, or its user goes | sockets that use it hear nothing | TokenExpired on every node |
+| After TokenExpired | the socket stays | stays, or is closed with 4401 (`websocket.on_revoked`) |
+| Tokens that a socket is linked to | the last one | every one that was used, the last sixteen |
+| `refreshToken` | moves the sockets of its node to the new token | moves those of every node |
+| `server:metrics` | | has `security` besides: what is remembered, and how true that is |
+| Connections | cannot be listed | `admin:listConnections`, `admin:closeConnection`, of the node that is asked |
 | An unreachable database | 500 `services.storage.not_connected` | the same id with 503: trying again makes sense |
 | A user without profiles | 500 | 400 `security.user.no_profile` |
 | A taken `_id` with credentials | 500 | 412 `security.user.already_exists` |

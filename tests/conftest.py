@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import settings
 
 from gateway import Config, Gateway
 from gateway.security import passwords
@@ -17,6 +18,10 @@ from gateway.storage.mongo import Database
 from tests.client import ADMIN, Client, connected
 from tests.http_client import HttpClient, http_connected
 from tests.mongod import start_mongod, stop_mongod
+
+# A machine under load is slow; what an example costs is the benchmarks' business.
+settings.register_profile("latchgate", deadline=None)
+settings.load_profile("latchgate")
 
 StartGateway = Callable[..., Awaitable[Gateway]]
 Connect = Callable[..., Awaitable[Client]]

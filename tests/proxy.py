@@ -29,6 +29,7 @@ class Proxy:
         commands: how often each command has come from the driver.
         latest: command → its latest document, without the documents that it carries.
         delay_s: how long each of the driver's messages is held up.
+        swallows_requests, swallows_answers: what comes from that side is dropped for good; connections stay.
         lost: how many requests and answers have been lost.
     """
 
@@ -46,6 +47,7 @@ class Proxy:
         self.commands: Counter[str] = Counter()
         self.latest: dict[str, dict[str, Any]] = {}
         self.delay_s = 0.0
+        self.swallows_requests = self.swallows_answers = False
         self.lost = 0
         self.uri = ""
 
@@ -68,6 +70,11 @@ class Proxy:
         while self._connections:  # noqa: ASYNC110 - each ends by itself
             await asyncio.sleep(0.001)
 
+    @property
+    def connections(self) -> int:
+        """How many pass at present; each costs the process two sockets and three tasks, besides the driver's socket."""
+        return len(self._connections)
+
     def cut(self) -> None:
         """Reset every connection; new ones are served."""
         for driver, mongod in self._connections.items():
@@ -89,12 +96,14 @@ class Proxy:
         self._refused_command = command
 
     def fall_silent(self) -> None:
-        """Be a network that swallows everything: connections stay, nothing passes."""
+        """Be a network that stands still: connections stay, nothing passes until it is healed."""
         self._is_open.clear()
 
     def heal(self) -> None:
-        """Pass everything on, what was held back first."""
+        """Pass everything on at once, what was held back first."""
         self._is_refusing = self._then_silent = False
+        self.swallows_requests = self.swallows_answers = False
+        self.delay_s = 0.0
         self._lost_command = self._refused_command = ""
         self._to_lose.clear()
         self._is_open.set()
@@ -137,6 +146,9 @@ class Proxy:
                 name = next(iter(command))
                 self.commands[name] += 1
                 self.latest[name] = command
+                if self.swallows_requests:
+                    self.lost += 1
+                    continue
                 if name == self._lost_command:
                     self.lost += 1
                     return
@@ -163,6 +175,9 @@ class Proxy:
                         self.fall_silent()
                     return
                 await self._is_open.wait()
+                if self.swallows_answers:
+                    self.lost += 1
+                    continue
                 writer.write(message)
                 await writer.drain()
 

@@ -1,6 +1,8 @@
 """`latchgate serve` with TLS, as its operator meets it: what it tells, what it refuses, and a new certificate."""
 
 import asyncio
+import contextlib
+import http.client
 import signal
 import ssl
 import time
@@ -103,6 +105,39 @@ async def test_sighup_brings_a_new_certificate_and_a_broken_one_changes_nothing(
         assert new_certificate == await certificate_at(shared, authority.trust)
         assert "admin" == (await old.succeed("auth:getCurrentUser"))["_id"]
     assert shared.process.poll() is None
+
+
+def certificate_over_http(gateway: Served, trust: ssl.SSLContext) -> bytes:
+    """What the server shows to a short request, which must be answered."""
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, timeout=START_S, context=trust)
+    with contextlib.closing(connection):
+        connection.request("GET", "/_healthcheck")
+        shown = connection.sock.getpeercert(binary_form=True)
+        assert 200 == connection.getresponse().status
+    return shown or b""
+
+
+async def test_sighup_brings_every_worker_the_new_certificate_and_loses_no_handshake(tmp_path: Path) -> None:
+    """Connections that come all the while are all let in; a broken certificate leaves the workers as they are."""
+    pair = Authority(tmp_path)
+    words = ["--workers", "2", "--tls-cert", str(pair.chain), "--tls-key", str(pair.key)]
+    with served(tmp_path / "data", *words) as gateway:
+        shown = [pair.certificate, pair.issue()]
+        seen = []
+        gateway.process.send_signal(signal.SIGHUP)
+        while "all workers have been replaced" not in gateway.errors.read_text():
+            seen.append(await asyncio.to_thread(certificate_over_http, gateway, pair.trust))
+        after = {certificate_over_http(gateway, pair.trust) for _ in range(20)}
+
+        pair.key.write_bytes(b"no key")
+        gateway.process.send_signal(signal.SIGHUP)
+        await log_of(gateway, "a new worker did not become ready: those that run stay")
+        still = {certificate_over_http(gateway, pair.trust) for _ in range(5)}
+
+    assert set(seen) <= set(shown)
+    assert len(seen) > 5
+    assert {shown[1]} == after == still
+    assert "latchgate: server.tls_key: the file holds no private key in PEM form" in gateway.errors.read_text()
 
 
 @pytest.mark.parametrize(

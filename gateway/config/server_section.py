@@ -28,6 +28,24 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         7512
     )
     data_dir: Annotated[Filled, Meta(description="Directory for the files of the embedded MongoDB server.")] = "./data"
+    workers: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Processes that `latchgate serve` runs on the port, under one more that watches them; 1 is a "
+            "single process, 0 is one for each CPU it may use.",
+        ),
+    ] = 1
+    processes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Gateway processes that share the database, over all hosts, for `rateLimit` to hold for all of "
+            "them together; 0 is the `workers` of this one.",
+        ),
+    ] = 0
     shutdown_grace_s: Annotated[
         float,
         Meta(
@@ -81,6 +99,11 @@ class ServerSettings(Section, frozen=True, kw_only=True):
             "preamble of version 2, which alone says who the client is."
         ),
     ] = False
+
+    @property
+    def sharing(self) -> int:
+        """How many processes share the database, as far as the settings tell."""
+        return self.processes or self.workers or 1
 
     def __post_init__(self) -> None:
         """Refuse what is no network, among them one with bits of a host."""

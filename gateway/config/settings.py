@@ -128,6 +128,23 @@ class WebsocketSettings(Section, frozen=True, kw_only=True):
     max_in_flight: Annotated[
         Count, Meta(description="Requests of one connection that run at once (Kuzzle has no bound).")
     ] = 100
+    on_revoked: Annotated[
+        Literal["tell", "close"],
+        Meta(
+            description="What becomes of a connection when a token that was used on it ends: it gets the TokenExpired "
+            "frame, and with `close` is closed with 4401 as well (Kuzzle tells of expiries only, and closes nothing)."
+        ),
+    ] = "tell"
+    expiry_warning_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_DAY,
+            description="How long before a token expires its connections get a TokenExpiresSoon frame; 0 is never "
+            "(not in Kuzzle).",
+            extra={"unit": "ms"},
+        ),
+    ] = 0
 
 
 class LimitsSettings(Section, frozen=True, kw_only=True):
@@ -155,6 +172,22 @@ class LimitsSettings(Section, frozen=True, kw_only=True):
     password_hashers: Annotated[
         int, Meta(ge=1, le=256, description="Argon2 computations that the process runs at once.")
     ] = 2
+    connections: Annotated[
+        int,
+        Meta(ge=0, le=10_000_000, description="WebSocket connections of the process; 0 is no limit (Kuzzle has none)."),
+    ] = 0
+    connections_per_address: Annotated[
+        int,
+        Meta(ge=0, le=10_000_000, description="WebSocket connections of one client address; 0 is no limit."),
+    ] = 0
+    cached_tokens: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="Tokens that the process remembers, and users; 0 reads both for each request.",
+        ),
+    ] = 50_000
     documents_fetch_count: Annotated[Count, Meta(description="Documents that one request may ask for.")] = 10_000
 
 
@@ -186,6 +219,16 @@ class SecuritySettings(Section, frozen=True, kw_only=True):
     auth_token_max_ttl: Annotated[
         Lifetime, Meta(description="Longest lifetime of a login token; -1 sets no maximum.")
     ] = -1
+    revocation_bound_ms: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=60_000,
+            description="How long after a revocation by another process a token may still count; a process that "
+            "has not heard from the database for so long reads tokens and users for each request.",
+            extra={"unit": "ms"},
+        ),
+    ] = 900
     restricted_profile_ids: Annotated[
         tuple[Filled, ...],
         Meta(min_length=1, description="Profiles of users that `createRestrictedUser` makes."),

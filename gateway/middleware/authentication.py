@@ -4,11 +4,11 @@ Rules of the file: one endpoint around the next. A token that does not count is 
 (rights.md, "Outcome"), and so is one beside a cookie: which of the two is meant cannot be told (http.md §7).
 """
 
-from gateway.actions import Context, Endpoint, Middleware
+from gateway.actions import Context, Endpoint, Middleware, Reply
 from gateway.protocol.arguments import Arguments
 from gateway.protocol.codec import ArgumentsDecoder
 from gateway.protocol.errors import ApiError, api_error
-from gateway.protocol.messages import Request
+from gateway.protocol.messages import Cookie, Request
 from gateway.security.sessions import Sessions
 
 __all__ = ["authentication"]
@@ -41,21 +41,22 @@ def authentication(sessions: Sessions, *, cookies: bool = True) -> Middleware:
                 token = cookie
             if token is None:
                 return await endpoint(request, Context(context.connection, sessions.anonymous))
-            session = await sessions.verify(token)
-            principal = await sessions.principal(session)
+            connection = context.connection
+            session, principal = sessions.recall(token, connection) or await sessions.recognise(token, connection)
             return await endpoint(request, Context(context.connection, principal, session))
 
         async def manage(request: Request, context: Context, cookie: str) -> object:
-            """A cookie that is out of date must not stand in the way of the actions that replace it."""
-            who = Context(context.connection, sessions.anonymous)
-            if request.action == "logout":
-                try:
-                    session = await sessions.verify(cookie)
-                    who = Context(context.connection, await sessions.principal(session), session)
-                except ApiError as error:
-                    if error.status not in _OUT_OF_DATE:
-                        raise
-            return await endpoint(request, who)
+            """A cookie that is out of date must not stand in the way of the actions that replace or end it."""
+            if request.action != "logout":
+                return await endpoint(request, Context(context.connection, sessions.anonymous))
+            try:
+                session, principal = await sessions.recognise(cookie)
+            except ApiError as error:
+                if error.status not in _OUT_OF_DATE:
+                    raise
+                # Nothing is left to end but the cookie, which asks for no right: the browser could do it alone.
+                return Reply({"acknowledged": True}, cookie=Cookie(None))
+            return await endpoint(request, Context(context.connection, principal, session))
 
         return authenticate
 

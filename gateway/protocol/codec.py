@@ -91,6 +91,7 @@ class _WireNotification(Struct, gc=False, rename="camel"):
     node: str
     request_id: str
     room: str
+    expires_at: int | UnsetType = UNSET
 
 
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
@@ -236,7 +237,9 @@ def indented(text: bytes) -> bytes:
 def encode_notification(note: Notification) -> bytes:
     """Write one notification as JSON (frames.md §6)."""
     return _encoder.encode(
-        _WireNotification(note.status, note.info, note.message, note.type, note.node, note.request_id, note.room)
+        _WireNotification(
+            note.status, note.info, note.message, note.type, note.node, note.request_id, note.room, note.expires_at
+        )
     )
 
 

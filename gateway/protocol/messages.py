@@ -78,9 +78,12 @@ class Response(Struct, frozen=True, gc=False):
 
 
 class Notification(Struct, frozen=True, gc=False):
-    """A message that nobody asked for: the end of a token's life (frames.md §6).
+    """A message that nobody asked for: a token's life has ended, or soon will (frames.md §6).
 
-    `request_id` is a fresh one: the JVM SDK fails on a message without it (deviation 9).
+    Attributes:
+        type: `TokenExpired`; `TokenExpiresSoon` is ours.
+        request_id: a fresh one: the JVM SDK fails on a message without it (deviation 9).
+        expires_at: when it will, milliseconds since the epoch.
     """
 
     type: str
@@ -90,6 +93,7 @@ class Notification(Struct, frozen=True, gc=False):
     request_id: str
     room: str = "kuzzle:notification:server"
     status: int = 200
+    expires_at: int | UnsetType = UNSET
 
 
 class BadFrame(Exception):  # noqa: N818 - named as the protocol page names it

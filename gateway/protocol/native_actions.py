@@ -1,13 +1,15 @@
-"""The actions of the original's own controllers, implemented here or not, and `server:asyncapi`, our addition.
+"""The actions of the original's own controllers, implemented here or not, and three of our own.
 
 Rules of the file: data. A role may grant only actions that exist (security.md §6), and roles written for the original
-must load here, so its whole vocabulary counts, whatever part of it this gateway runs.
+must load here, so its whole vocabulary counts, whatever part of it this gateway runs. Ours are `server:asyncapi`,
+`admin:listConnections` and `admin:closeConnection`.
 """
 
 __all__ = ["NATIVE_ACTIONS"]
 
 _TABLE = """
-admin: dump loadFixtures loadMappings loadSecurities refreshIndexCache resetCache resetDatabase resetSecurity
+admin: closeConnection dump listConnections loadFixtures loadMappings loadSecurities refreshIndexCache resetCache
+    resetDatabase resetSecurity
     shutdown
 auth: checkRights checkToken createApiKey createMyCredentials createToken credentialsExist deleteApiKey
     deleteMyCredentials getCurrentUser getMyCredentials getMyRights getStrategies login logout refreshToken

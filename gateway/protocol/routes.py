@@ -1,4 +1,4 @@
-"""The HTTP routes of the actions, in the original's order; `server:asyncapi` is our own.
+"""The HTTP routes of the actions, in the original's order; three of them are our own.
 
 Rules of the file: data, and the two views of it. Clients choose a route by position and length (sdk.md §2), so the
 order of lines matters. A line is: verb, path with `:name` parameters, controller:action, `deprecated` if it is.
@@ -79,6 +79,7 @@ GET /_now server:now
 GET /_publicApi server:publicApi deprecated
 GET /_openapi server:openapi
 GET /_asyncapi server:asyncapi
+GET /admin/_connections admin:listConnections
 GET /_metrics server:metrics
 POST /_login/:strategy auth:login
 POST /_logout auth:logout
@@ -123,6 +124,7 @@ POST /users/:userId/api-keys/_create security:createApiKey
 POST /users/:userId/api-keys/_search security:searchApiKeys
 POST /api-keys/_create auth:createApiKey
 POST /api-keys/_search auth:searchApiKeys
+DELETE /admin/_connections/:_id admin:closeConnection
 DELETE /_me/credentials/:strategy auth:deleteMyCredentials
 DELETE /credentials/:strategy/_me auth:deleteMyCredentials deprecated
 DELETE /:index/:collection/_specifications collection:deleteSpecifications

@@ -33,6 +33,10 @@ class Directory:
     Args:
         roles: collection of roles.
         profiles: collection of profiles.
+
+    Attributes:
+        anonymous: who sends no token.
+        version: grows with every reading; principals made before it may have other rights by now.
     """
 
     def __init__(self, roles: Collection, profiles: Collection) -> None:
@@ -42,6 +46,7 @@ class Directory:
         self._rights: dict[tuple[str, ...], CompiledRights] = {}
         self._reading = asyncio.Lock()
         self.anonymous = NOBODY
+        self.version = 0
 
     async def refresh(self) -> None:
         """Read everything again; afterwards every write acknowledged before the call counts."""
@@ -50,6 +55,7 @@ class Directory:
             profiles = await self._profiles.find({})
         self._compiled = {profile["_id"]: _profile(profile, roles) for profile in profiles}
         self._rights = {}
+        self.version += 1
         self.anonymous = self.principal(ANONYMOUS_ID, (ANONYMOUS_PROFILE,))
 
     def principal(self, kuid: str, profile_ids: tuple[str, ...]) -> Principal:

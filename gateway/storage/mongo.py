@@ -14,7 +14,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +23,7 @@ import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import IndexModel, MongoClient
+from pymongo import IndexModel, MongoClient, ReturnDocument
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -38,9 +38,19 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from gateway.protocol.errors import ApiError, api_error
+from gateway.storage.change_feed import ChangeFeed, stages
 from gateway.storage.group_commit import GroupCommit, GroupRead
 
-__all__ = ["Ambiguous", "Collection", "CommandError", "Database", "Document", "MongoUnreachable", "run_admin_command"]
+__all__ = [
+    "Ambiguous",
+    "ChangeFeed",
+    "Collection",
+    "CommandError",
+    "Database",
+    "Document",
+    "MongoUnreachable",
+    "run_admin_command",
+]
 
 Document = dict[str, Any]
 Transaction = Any
@@ -51,9 +61,7 @@ _log = logging.getLogger("latchgate.storage")
 _DUPLICATE_KEY = 11000
 _LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
 _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
-_STREAM_PATIENCE_S = 1.0
 _LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
-_STREAM_RETRY_S = 1.0
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 _DURABLE = WriteConcern(w="majority", j=True)
@@ -100,6 +108,8 @@ class Database:
             )
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise MongoUnreachable(f"mongodb.uri is not usable: {error}") from error
+        self._uri = uri
+        self._feeds: list[ChangeFeed] = []
         self._timeout_s = timeout_ms / 1000
         self._selection_timeout_s = selection_timeout_ms / 1000
         self._database = self._client.get_database(name, write_concern=_DURABLE, read_concern=ReadConcern("majority"))
@@ -149,26 +159,17 @@ class Database:
                         return
                     await _give_way(attempt)
 
-    async def watch(self, names: Sequence[str], changed: Callable[[], Awaitable[None]]) -> None:
-        """Call `changed` after every write to one of the collections, by any process; never returns.
+    def changes(self, everything: Sequence[str], but_inserts: Sequence[str] = (), wait_ms: int = 200) -> "ChangeFeed":
+        """A change stream over some collections, on connections of its own.
 
-        While the stream is broken `changed` is called once a second: what it re-reads is never older than that.
+        Args:
+            everything: collections of whose every write it tells.
+            but_inserts: collections of whose new documents it tells nothing.
+            wait_ms: how long the database holds back an answer that tells nothing.
         """
-        patience_ms = round(min(_STREAM_PATIENCE_S, self._timeout_s / 2) * 1000)
-        stages: list[Document] = [{"$match": {"ns.coll": {"$in": list(names)}}}, {"$project": {"_id": 1}}]
-        while True:
-            try:
-                async with self._database.watch(stages, max_await_time_ms=patience_ms) as stream:
-                    await changed()  # what happened before the stream began
-                    async for _ in stream:
-                        await changed()
-            except (PyMongoError, ApiError) as error:
-                _log.warning("change stream lost, trying again: %s", type(error).__name__)
-                with contextlib.suppress(ApiError):
-                    await changed()
-            except Exception:  # noqa: BLE001 - whatever it was, nobody would see changes again if this ended
-                _log.exception("a change could not be taken in, trying again")
-            await asyncio.sleep(_STREAM_RETRY_S)
+        feed = ChangeFeed(self._uri, self._database.name, stages(everything, but_inserts), wait_ms, self._timeout_s)
+        self._feeds.append(feed)
+        return feed
 
     def close(self) -> None:
         """Drop every connection.
@@ -176,6 +177,8 @@ class Database:
         The driver takes leave of the server before, without any bound: in a thread that nobody waits for.
         """
         threading.Thread(target=self._client.close, daemon=True).start()
+        for feed in self._feeds:
+            feed.close()
 
     async def drop(self) -> None:
         """Delete the whole database (tests)."""
@@ -276,6 +279,18 @@ class Collection:
         with _translated(inside=transaction):
             done = await self._collection.update_one(query, update, upsert=upsert, session=transaction)
             return bool(done.matched_count or done.upserted_id is not None)
+
+    async def change(self, key: str, stages: list[Document]) -> Document:
+        """Change the document with that `_id`, or make it, by stages of a pipeline; return what it is then.
+
+        For what is worth nothing after a crash: one server knows of the change when this returns.
+        """
+        quick = self._collection.with_options(write_concern=WriteConcern(w=1))
+        with _translated():
+            changed: Document = await quick.find_one_and_update(
+                {"_id": key}, stages, upsert=True, return_document=ReturnDocument.AFTER
+            )
+            return changed
 
     async def update_many(
         self, query: Document, update: Document | list[Document], transaction: Transaction = None

@@ -63,6 +63,7 @@ class AdminController(Controller):
         places: likewise.
         seed: writes the rights of a fresh database.
         dump: writes the state of the process to the log, under a name.
+        forget: empties the cache.
         shut_down: begins to stop the process.
     """
 
@@ -77,6 +78,7 @@ class AdminController(Controller):
         places: Places,
         seed: Callable[[], Awaitable[None]],
         dump: Callable[[str], None],
+        forget: Callable[[], None],
         shut_down: Callable[[], None],
     ) -> None:
         self._users = users
@@ -85,6 +87,7 @@ class AdminController(Controller):
         self._places = places
         self._seed = seed
         self._dump = dump
+        self._forget = forget
         self._shut_down = shut_down
         self._running: set[str] = set()
 
@@ -113,9 +116,11 @@ class AdminController(Controller):
 
     @action("resetCache")
     def reset_cache(self, arguments: ResetCache) -> Document:
-        """Empty a cache; there is nothing in either that would not be read again by itself."""
+        """Empty a cache of this process; what counts again is read again."""
         if arguments.database not in _CACHES:
             raise api_error("services.cache.database_not_found", arguments.database)
+        if arguments.database == _CACHES[0]:
+            self._forget()
         return _DONE
 
     @action("loadSecurities")

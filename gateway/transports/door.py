@@ -11,7 +11,7 @@ import errno
 import functools
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -37,7 +37,6 @@ _MOST_HALF_INSIDE = 2048
 _GRACE_S = 2.0
 _PAUSE_S = 0.02
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 class _Guest(Struct, eq=False):
@@ -71,35 +70,34 @@ class Door:
         self._listening: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._half_inside: dict[asyncio.Task[None], float] = {}  # since when; the oldest first
+        self._is_closing = False
         self.refusals = Refusals()
 
-    async def open(self, host: str, port: int, backlog: int) -> int:
-        """Listen on every address of a host; return the port of the first.
+    def open(self, bound: Sequence[socket.socket], backlog: int) -> None:
+        """Listen on sockets that are bound and do not block; they are closed here.
 
         Raises:
-            OSError: an address is in use, not ours, or not permitted.
+            OSError: an address is in use.
         """
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        self._listening = _listen([(family, address) for family, _, _, _, address in found], backlog)
-        self._accepting = [asyncio.create_task(self._accept(each)) for each in self._listening]
-        return int(self._listening[0].getsockname()[1])
+        self._listening = list(bound)
+        for each in bound:
+            each.listen(backlog)
+        self._accepting = [asyncio.create_task(self._accept(each)) for each in bound]
 
-    async def close(self) -> None:
-        """Accept no more, and drop who is half inside."""
-        tasks = [*self._accepting, *self._half_inside]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def close(self, grace: float = 0) -> None:
+        """Accept no more, let who is half inside come in within `grace` seconds, and drop the others."""
+        self._is_closing = True
+        await _end(self._accepting)
         for listening in self._listening:
             listening.close()
+        if self._half_inside and grace > 0:
+            await asyncio.wait(self._half_inside, timeout=grace)
+        await _end(list(self._half_inside))
 
     async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+        while not self._is_closing:
             try:
-                accepted, address = await loop.sock_accept(listening)
+                accepted, address = await _accepted(listening)
             except OSError as error:  # the client has gone already, or there is no room for one more
                 if error.errno in _EXHAUSTED:
                     self._make_room()
@@ -177,27 +175,10 @@ class Door:
         await loop.connect_accepted_socket(functools.partial(self._factory, peer), guest.socket, **options)
 
 
-def _listen(addresses: Iterable[tuple[socket.AddressFamily, Any]], backlog: int) -> list[socket.socket]:
-    """Listen on those of the addresses that this machine has: a name may stand for more. One there must be."""
-    listening: list[socket.socket] = []
-    absent = None
-    try:
-        for family, address in dict.fromkeys(addresses):
-            try:
-                listening.append(socket.create_server(address, family=family, backlog=backlog))
-            except OSError as error:
-                if error.errno not in _ABSENT:
-                    raise
-                absent = error
-        if not listening:
-            raise absent or OSError("the host has no address")
-    except OSError:
-        for each in listening:
-            each.close()
-        raise
-    for each in listening:
-        each.settimeout(0)  # the event loop's wish: do not block
-    return listening
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read(stream: socket.socket, size: int, check: Callable[[bytes], None] | None = None) -> bytes:
@@ -212,3 +193,15 @@ async def _read(stream: socket.socket, size: int, check: Callable[[bytes], None]
         if check is not None:
             check(data)
     return data
+
+
+async def _accepted(listening: socket.socket) -> tuple[socket.socket, Any]:
+    """Accept one; a cancellation that comes at the same moment does not drop who has been let in."""
+    accepting = asyncio.ensure_future(asyncio.get_running_loop().sock_accept(listening))
+    try:
+        return await asyncio.shield(accepting)
+    except asyncio.CancelledError:
+        if not accepting.done() or accepting.exception() is not None:
+            accepting.cancel()
+            raise
+        return accepting.result()

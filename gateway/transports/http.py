@@ -32,6 +32,10 @@ _OUTPUT_BYTES = 65_536
 """Answers to one read that are gathered before the transport must tell whether the client takes them."""
 
 
+_FIRST_REQUEST_S = 1.0
+"""How long a connection that came in just before its process retires may take to ask."""
+
+
 class HttpConnection(asyncio.Protocol):
     """One client, until it turns out to speak WebSocket; see `gateway.transports.traffic.Stoppable`.
 
@@ -116,8 +120,7 @@ class HttpConnection(asyncio.Protocol):
         """Go on with what the client asked for."""
         if self._flow is not None:
             self._flow.is_stalled = False
-            if self._is_over:
-                self._since = self._loop.time()  # only now can the client have heard the last word
+            self._since = self._loop.time()  # only now can the client have heard what it is to go on from
             self._go_on()
 
     # What the listener calls.
@@ -140,6 +143,13 @@ class HttpConnection(asyncio.Protocol):
         """End the connection, behind the answer in hand if there is one."""
         self._is_last = True
         if not self._is_busy and not self._is_over:
+            self._leave()
+
+    def retire(self, code: int, reason: str) -> None:  # noqa: ARG002 - the codes are WebSocket's
+        """End a connection that is kept alive; a new one may ask, since its client could not know better."""
+        if self._is_busy or self._is_over or not self._reader.is_idle:
+            return
+        if self._has_asked or self._loop.time() - self._since > _FIRST_REQUEST_S:
             self._leave()
 
     def abort(self) -> None:
@@ -238,7 +248,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _announced(self, http: HttpRequest) -> str:
         """The header `Connection` of an answer: HTTP/1.1 goes on unless it says not to (RFC 9112 §9.3)."""
-        if self._is_last or self._traffic.is_draining:
+        if self._is_last or self._traffic.is_draining or self._traffic.is_leaving:
             self._is_last = True
             return "close"
         return "keep-alive" if http.headers.get("connection", "").lower() == "keep-alive" else ""

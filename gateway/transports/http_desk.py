@@ -10,7 +10,7 @@ from typing import Protocol
 from gateway.actions import hand_over
 from gateway.protocol.errors import ApiError, api_error
 from gateway.protocol.http.cookies import auth_token
-from gateway.protocol.http.requests import BodyRules, HttpRequest, read_request, request_id_of
+from gateway.protocol.http.requests import BodyRules, HttpRequest, check_head, read_request, request_id_of
 from gateway.protocol.http.responses import Responses, Wish
 from gateway.protocol.http.routing import RouteTree, parse_query
 from gateway.protocol.messages import Request
@@ -147,6 +147,7 @@ class Desk:
         wish = self._wish(http, peer, connection, request_id)
         encode = self._responses.encoder(wish)
         try:
+            check_head(http, self.rules)
             if _may_be_built_in(http) and (answer := await self._built_in(http, wish)) is not None:
                 return answer
             caller = self._caller(http.headers, peer, own_id, end)
@@ -195,7 +196,12 @@ class Desk:
             error = await self._unreadiness()
             tell, refuse = self._dispatcher.tell, self._dispatcher.refuse
             return tell(blank, None, encode) if error is None else refuse(blank, error, encode)
-        return await self._page(http.headers, wish) if _names_html(http.headers.get("accept", "")) else None
+        return await self._page(http.headers, wish) if self._shows_page(http.headers) else None
+
+    def _shows_page(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the page is asked for; the script of a foreign site, which could read it, is refused as ever."""
+        origin = headers.get("origin")
+        return _names_html(headers.get("accept", "")) and (origin is None or self._traffic.origins.admit(origin))
 
     async def _page(self, headers: Mapping[str, str], wish: Wish) -> bytes:
         is_ready = await self._unreadiness() is None
@@ -206,6 +212,8 @@ class Desk:
         refusal = self._traffic.refusal()
         if refusal is not None:
             return refusal
+        if self._traffic.is_leaving:
+            return api_error("network.entrypoint.shutting_down")
         await hand_over()  # the database's driver wants a task around it
         return None if await self._site.is_ready() else api_error("services.storage.not_connected")
 

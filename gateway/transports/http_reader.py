@@ -207,7 +207,8 @@ class HttpReader:
         self.is_last |= not _is_kept_alive(http, version)
         if len(http.headers.get("content-length", "")) > _LENGTH_DIGITS:
             raise bad_request("the header content-length is too long")
-        check_head(http, self._rules)
+        if not message.is_complete:  # else its answer needs no end of the connection, and the desk gives it
+            check_head(http, self._rules)
         # What HTTP/1.0 expects is not listened to (RFC 9110 §10.1.1).
         waits = not message.is_complete and not self._buffer and version != "1.0"
         self.must_continue = waits and expects_continue(http.headers)

@@ -39,6 +39,16 @@ class Pipeline:
         """A request waits its turn: read no more."""
         return bool(self._backlog)
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait their turn."""
+        return len(self._backlog)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs and nothing waits."""
+        return not self._in_flight and not self._backlog
+
     def take(self, message: bytes) -> None:
         """Start a request, or let it wait its turn."""
         if self._backlog or self._is_held or self._in_flight >= self._traffic.limits.max_in_flight:

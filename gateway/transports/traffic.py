@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.actions import Connection
+from gateway.connections import Connections, Load
 from gateway.dispatch import Dispatcher
 from gateway.protocol.errors import ApiError, api_error
 from gateway.security.origins import Origins
@@ -63,6 +64,9 @@ class Stoppable(Protocol):
     def check_time(self, now: float) -> None:
         """Enforce the time limits; `now` is the loop's clock in seconds."""
 
+    def retire(self, code: int, reason: str) -> None:
+        """End it as soon as nothing of it is in hand; to be called again and again until it is gone."""
+
     def abort(self) -> None:
         """Drop the connection at once."""
 
@@ -75,6 +79,11 @@ class Traffic:
         limits: of each connection, and of all together.
         origins: whose pages may call, and whose cookies count.
         proxies: whose word counts for who the client is; None for nobody's.
+        clients: the list of those who have opened a WebSocket.
+
+    Attributes:
+        is_draining: no request is taken on any more.
+        is_leaving: connections end as soon as nothing of them is in hand; until then they are served.
     """
 
     def __init__(
@@ -83,19 +92,30 @@ class Traffic:
         limits: Limits,
         origins: Origins | None = None,
         proxies: TrustedProxies | None = None,
+        clients: Connections | None = None,
     ) -> None:
         self.dispatcher = dispatcher
         self.limits = limits
         self.origins = origins or Origins()
         self._proxies = proxies
         self.connections: set[Stoppable] = set()
-        self.is_draining = False
+        self.clients = Connections() if clients is None else clients
+        self.is_draining = self.is_leaving = False
         self._tasks: set[asyncio.Task[bytes]] = set()
 
     @property
     def in_flight(self) -> int:
         """Requests that wait for something."""
         return len(self._tasks)
+
+    def load(self) -> Load:
+        """What is going on at this moment."""
+        clients = len(self.clients)
+        return Load(
+            in_flight=self.in_flight,
+            waiting=sum(client.waiting for client in self.clients),
+            connections={"websocket": clients, "http": len(self.connections) - clients},
+        )
 
     def client(self, peer: Peer, headers: Iterable[tuple[str, str]]) -> Peer:
         """Tell who sent a request: the peer, or whom it speaks for.

@@ -17,6 +17,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
+from gateway.connections import Tally
 from gateway.protocol.codec import PONG, is_ping
 from gateway.protocol.errors import ApiError
 from gateway.protocol.http.cookies import auth_token
@@ -101,6 +102,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_fragments",
         "_heard",
         "_in_read",
+        "_is_retiring",
         "_is_text",
         "_loop",
         "_peer",
@@ -113,6 +115,7 @@ class WebSocketConnection(asyncio.Protocol):
         "id",
         "is_local",
         "refused_origin",
+        "tally",
     )
 
     protocol = "websocket"
@@ -126,7 +129,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._fragments: list[bytes] | None = None
         self._is_text = True
         self._pipeline = Pipeline(traffic, self, self._balance_reading)
-        self._in_read = False
+        self._in_read = self._is_retiring = False
         self._flush_due = False
         self._unwritten = 0
         self._heard = self._deadline_from = self._loop.time()
@@ -135,6 +138,7 @@ class WebSocketConnection(asyncio.Protocol):
         self.is_local = False
         self.cookie: str | None = None
         self.refused_origin: str | None = None
+        self.tally = Tally(traffic.clients.now())
 
     # What the listener's door and the event loop call.
 
@@ -152,6 +156,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._ws.receive_data(head)
         for request in self._ws.events_received():
             self._shake_hands(cast("Request", request))
+        if self._ws.state is State.OPEN:
+            self._traffic.clients.add(self)
         self.data_received(rest if self._ws.state is State.OPEN else b"")
 
     def data_received(self, data: bytes) -> None:
@@ -179,6 +185,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._pipeline.clear()
         self._fragments = None
         self._traffic.connections.discard(self)
+        self._traffic.clients.discard(self)
 
     def pause_writing(self) -> None:
         """Ask for no more work from a client that does not take what it asked for."""
@@ -195,10 +202,17 @@ class WebSocketConnection(asyncio.Protocol):
 
     # What the gateway calls.
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait their turn."""
+        return self._pipeline.waiting
+
     def send(self, message: bytes) -> None:
         """Queue one text message; nothing happens on a connection that is gone or closing."""
         if self._ws.state is State.OPEN:
             self._ws.send_text(message)
+            self.tally.messages_out += 1
+            self.tally.bytes_out += len(message)
             self._unwritten += len(message)
             if self._unwritten > self._traffic.limits.max_unsent_bytes:
                 self._flush()  # the transport must tell that the client does not take it before there is more
@@ -210,6 +224,14 @@ class WebSocketConnection(asyncio.Protocol):
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
             self._begin_closing()
+
+    def retire(self, code: int, reason: str) -> None:
+        """Read no more; once every request is answered, close. What is still unread has not been begun."""
+        self._is_retiring = True
+        if self._pipeline.is_idle:
+            self.close(code, reason)
+        else:
+            self._balance_reading()
 
     def abort(self) -> None:
         """Drop the connection without a close frame."""
@@ -251,6 +273,7 @@ class WebSocketConnection(asyncio.Protocol):
         sent = list(headers.raw_items())
         peer = self._traffic.client(self._peer or self._flow.peer, sent)
         self._peer = None
+        self._traffic.clients.check_room(peer.address)
         self.address = peer.address
         self.is_local = peer.is_direct and is_this_machine(peer.address, sent)
         origin = headers.get("Origin")
@@ -280,6 +303,8 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _deliver(self, message: bytes) -> None:
         """Take one whole message: check its text, answer a ping, hand on a request."""
+        self.tally.messages_in += 1
+        self.tally.bytes_in += len(message)
         if self._is_text and not message.isascii() and not _is_utf8(message):
             self._fail(CloseCode.INVALID_DATA, "invalid UTF-8")
         elif not message:
@@ -296,7 +321,7 @@ class WebSocketConnection(asyncio.Protocol):
         flow = self._flow
         if flow is None:
             return
-        wanted = not self._pipeline.is_full and not flow.is_stalled
+        wanted = not (self._pipeline.is_full or flow.is_stalled or self._is_retiring)
         if wanted and not flow.is_reading:
             self._heard = self._loop.time()  # the client could not be heard
         flow.read(wanted=wanted or self._ws.state is not State.OPEN)  # the client's close frame must be seen

@@ -42,6 +42,7 @@ class Entrant(NamedTuple):
         has_data: whether it wants a data folder.
         repeats: whether it repeats an answer of the gateway, which has to be there first.
         tree: the sources that it runs from.
+        workers: of a gateway.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Entrant(NamedTuple):
     has_data: bool = True
     repeats: bool = False
     tree: Path = ROOT
+    workers: int = 1
 
 
 class Contest(NamedTuple):
@@ -87,6 +89,12 @@ CONTESTS = (
             Entrant("sansio", "bare Sans-I/O echo", NOW, "peer_sansio", has_data=False),
             Entrant("websockets", "websockets asyncio echo", NOW, "peer_websockets", has_data=False),
         ),
+    ),
+    # Bound: two workers may cost 1.1 times the CPU of one.
+    Contest(
+        Entrant("now_two", "latchgate, server:now, two workers", NOW, workers=2),
+        (Entrant("now_one", "latchgate, server:now, one process", NOW),),
+        depths=(1,),
     ),
     Contest(
         Entrant("create", "latchgate, createApiKey", CREATE),

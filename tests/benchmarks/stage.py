@@ -47,6 +47,8 @@ def command(entrant: Entrant, port: int, data_dir: str, model: Running | None) -
     options: dict[str, object] = {"port": port}
     if entrant.has_data:
         options["data-dir"] = data_dir
+    if entrant.workers > 1:
+        options["workers"] = entrant.workers
     if entrant.repeats:
         if model is None:
             raise ValueError(f"{entrant.name} repeats what the gateway answers: measure both")

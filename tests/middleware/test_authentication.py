@@ -5,10 +5,10 @@ from typing import cast
 
 import pytest
 
-from gateway.actions import NOBODY, Context, Principal, Session
+from gateway.actions import NOBODY, Connection, Context, Principal, Reply, Session
 from gateway.middleware.authentication import authentication
 from gateway.protocol.errors import api_error
-from gateway.protocol.messages import Request
+from gateway.protocol.messages import Cookie, Request
 from gateway.security.sessions import Sessions
 from tests.driving import SilentConnection
 from tests.middleware.driving import Reached, request, run, run_refused
@@ -28,21 +28,23 @@ class OneToken:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.lines: list[Connection | None] = []
 
-    async def verify(self, token: str) -> Session:
-        """Return Alice's session."""
+    def recall(self, token: str, _: Connection) -> tuple[Session, Principal] | None:
+        """Know Alice's token after it was asked about once."""
+        return (SESSION, ALICE) if token == "good" and token in self.asked else None
+
+    async def recognise(self, token: str, connection: Connection | None = None) -> tuple[Session, Principal]:
+        """Return Alice and her session."""
         self.asked.append(token)
+        self.lines.append(connection)
         if token not in ("good", "orphan", "unlucky"):
             raise api_error("security.token.invalid")
-        return SESSION
-
-    async def principal(self, _: Session) -> Principal:
-        """Return Alice."""
-        if self.asked == ["orphan"]:
+        if token == "orphan":
             raise api_error("security.user.not_found", "alice")
         if self.asked == ["unlucky"]:
             raise api_error("services.storage.not_connected")
-        return ALICE
+        return SESSION, ALICE
 
 
 @pytest.fixture
@@ -57,11 +59,14 @@ def reached() -> Reached:
     return Reached()
 
 
+LINE = SilentConnection()
+
+
 def ask(sessions: OneToken, reached: Reached, jwt: str, *, already: Principal = NOBODY) -> object:
     """Send a frame with these members for a token."""
     endpoint = authentication(cast("Sessions", sessions))(reached)
     frame = request(f'{{"controller":"c","action":"a"{jwt}}}')
-    return run(endpoint, frame, Context(SilentConnection(), already))
+    return run(endpoint, frame, Context(LINE, already))
 
 
 @pytest.mark.parametrize("jwt", ["", ',"jwt":null'], ids=["absent", "null"])
@@ -76,6 +81,15 @@ def test_a_good_token_is_its_user(sessions: OneToken, reached: Reached) -> None:
     """The session goes along, for whoever has to end it."""
     assert "reached" == ask(sessions, reached, ',"jwt":"good"')
     assert [(ALICE, SESSION)] == [(context.principal, context.session) for context in reached.contexts]
+
+
+def test_a_token_that_is_known_is_asked_about_once(sessions: OneToken, reached: Reached) -> None:
+    """The second request waits for nobody; the connection goes along, to be linked to the token."""
+    for _ in range(2):
+        assert "reached" == ask(sessions, reached, ',"jwt":"good"')
+
+    assert (["good"], [LINE]) == (sessions.asked, sessions.lines)
+    assert [(ALICE, SESSION)] * 2 == [(context.principal, context.session) for context in reached.contexts]
 
 
 def test_who_was_there_before_does_not_matter(sessions: OneToken, reached: Reached) -> None:
@@ -195,21 +209,19 @@ def test_in_cookie_mode_a_login_does_not_look_at_the_cookie(
     assert ([(ANONYMOUS, None)], []) == (who(reached), sessions.asked)
 
 
-@pytest.mark.parametrize(
-    ("cookie", "expected"),
-    [
-        ("good", (ALICE, SESSION)),
-        ("stale", (ANONYMOUS, None)),
-        ("gar bage", (ANONYMOUS, None)),
-        ("orphan", (ANONYMOUS, None)),
-    ],
-)
-def test_in_cookie_mode_a_logout_ends_what_there_is_to_end(
-    sessions: OneToken, reached: Reached, cookie: str, expected: tuple[Principal, Session | None]
-) -> None:
-    """Whatever the cookie holds, of whomever it was, the page gets rid of it."""
-    assert "reached" == ask_with_cookie(sessions, reached, cookie, "auth:logout", ',"cookieAuth":true')
-    assert [expected] == who(reached)
+def test_in_cookie_mode_a_logout_ends_the_token_of_the_cookie(sessions: OneToken, reached: Reached) -> None:
+    """It is the user's, whose rights count."""
+    assert "reached" == ask_with_cookie(sessions, reached, "good", "auth:logout", ',"cookieAuth":true')
+    assert [(ALICE, SESSION)] == who(reached)
+
+
+@pytest.mark.parametrize("cookie", ["stale", "gar bage", "orphan"])
+def test_a_cookie_that_counts_for_nothing_can_be_got_rid_of(sessions: OneToken, reached: Reached, cookie: str) -> None:
+    """Whatever it holds and whatever rights there are: the cookie is ended, and nothing else is done."""
+    answer = ask_with_cookie(sessions, reached, cookie, "auth:logout", ',"cookieAuth":true')
+
+    assert Reply({"acknowledged": True}, cookie=Cookie(None)) == answer
+    assert [] == reached.contexts
 
 
 def test_a_logout_that_cannot_be_done_at_the_moment_is_not_done(sessions: OneToken, reached: Reached) -> None:

@@ -1,6 +1,8 @@
 """How often: requests of one user, or of one stranger, within one second."""
 
+import asyncio
 import itertools
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from gateway.actions import ANONYMOUS_ID, NOBODY, Context, Endpoint, Principal
 from gateway.middleware.rate_limit import rate_limit
 from gateway.protocol.errors import ApiError
 from gateway.protocol.messages import Request
+from gateway.storage.mongo import Database
 from tests.client import Client
 from tests.conftest import Connect, StartGateway
 from tests.driving import SilentConnection
@@ -178,3 +181,43 @@ async def test_one_stranger_does_not_shut_out_the_users(start_gateway: StartGate
     assert {200, 429} == set(statuses)
     assert 429 in await flood(other, "server:now", 50), "another connection of the same address"
     assert {200} == set(await flood(admin, "server:now", 20))
+
+
+async def test_one_process_alone_asks_no_database(
+    start_gateway: StartGateway, connect: Connect, database: Database
+) -> None:
+    """However often a limited user asks: there is nothing to lease, and nothing is stored."""
+    gateway = await start_gateway(security={"initial_rights": "open"})
+    admin = await connect(gateway)
+    limited = {"policies": [{"roleId": "anonymous"}], "rateLimit": 5}
+    await admin.succeed("security:createOrReplaceProfile", _id="anonymous", body=limited)
+
+    assert 429 in await flood(admin, "server:now", 50)
+    assert [] == await database.collection("permits").find({})
+
+
+async def test_strangers_of_one_address_share_a_limit_over_two_processes(
+    start_gateway: StartGateway, connect: Connect, database: Database
+) -> None:
+    """Two gateways over one database, each asked as fast as answers come: hardly more than the limit."""
+    shared = {"security": {"initial_rights": "open"}, "server": {"port": 0, "processes": 2}}
+    gateways = [await start_gateway(**shared) for _ in range(2)]
+    clients = [await connect(gateway) for gateway in gateways]
+    limited = {"policies": [{"roleId": "anonymous"}], "rateLimit": 40}
+    await clients[0].succeed("security:createOrReplaceProfile", _id="anonymous", body=limited)
+    answers = await asyncio.gather(*(flood_times(client) for client in clients))
+    seconds = Counter(now // 1000 for each in answers for now in each)
+
+    # In the first second the other gateway may not have heard of the limit yet.
+    assert max(seconds[second] for second in sorted(seconds)[1:]) <= 44, seconds
+    assert await database.collection("permits").find_one({"_id": "address:127.0.0.1"})
+
+
+async def flood_times(client: Client) -> list[int]:
+    """When requests passed, by the server's clock, until the fourth second has begun."""
+    passed: list[int] = []
+    while len({now // 1000 for now in passed}) < 4:
+        answer = await client.ask("server:now")
+        if answer["status"] == 200:
+            passed.append(answer["result"]["now"])
+    return passed

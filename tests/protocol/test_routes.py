@@ -26,12 +26,14 @@ FACTS = [
     ("server:adminExists", ["GET /_adminExists"]),
     ("server:openapi", ["GET /_openapi"]),
     ("admin:shutdown", ["POST /admin/_shutdown/"]),
+    ("admin:listConnections", ["GET /admin/_connections"]),
+    ("admin:closeConnection", ["DELETE /admin/_connections/:_id"]),
 ]
 
 
 def test_the_table_is_the_whole_of_its_lines() -> None:
-    """As many routes as the original has for these actions, from the first to the last, and one of our own."""
-    assert 135 + 1 == len(ROUTES)
+    """As many routes as the original has for these actions, from the first to the last, and three of our own."""
+    assert 135 + 3 == len(ROUTES)
     assert Route("GET", "/_asyncapi", "server", "asyncapi") in ROUTES
     assert Route("GET", "/_me", "auth", "getCurrentUser") == ROUTES[0]
     assert Route("PUT", "/users/_mapping", "security", "updateUserMapping") == ROUTES[-1]
@@ -86,10 +88,16 @@ def test_a_deprecated_route_is_never_the_only_one_but_for_old_statistics() -> No
 
 
 def test_the_vocabulary_holds_what_roles_of_the_original_name() -> None:
-    """Its size is that of the original's controllers, `asyncapi` added; the old name of one of them still works."""
+    """Its size is that of the original's controllers, ours added; the old name of one of them still works."""
     sizes = {controller: len(actions) for controller, actions in NATIVE_ACTIONS.items()}
 
-    assert (55, 19, 12 + 1, 7) == (sizes["security"], sizes["auth"], sizes["server"], sizes["realtime"])
+    assert (55, 19, 12 + 1, 7, 9 + 2) == (
+        sizes["security"],
+        sizes["auth"],
+        sizes["server"],
+        sizes["realtime"],
+        sizes["admin"],
+    )
     assert NATIVE_ACTIONS["ms"] == NATIVE_ACTIONS["memoryStorage"]
     assert "createApiKey" in NATIVE_ACTIONS["security"]
     assert all(re.fullmatch(r"[a-z]\w*", name) for actions in NATIVE_ACTIONS.values() for name in actions)

@@ -500,6 +500,10 @@ await method(
   [device, [], 403, "security.rights.forbidden"],
 );
 
+const expired = new Promise((resolve) => {
+  device.once("tokenExpired", resolve);
+});
+
 await method(
   "security.deleteApiKey",
   async (call) => {
@@ -511,11 +515,9 @@ await method(
 
 // Oneself
 
-// The gateway tells a socket of a revoked key when it notices, so the SDK may have dropped it by itself.
+// The gateway tells the socket of a revoked key, and the SDK drops the key by itself: so it is given to it once more.
+await expired;
 device.setAPIKey(key._source.token);
-const expired = new Promise((resolve) => {
-  device.once("tokenExpired", resolve);
-});
 
 await method(
   "auth.getCurrentUser",
@@ -526,8 +528,6 @@ await method(
   },
   [device, [], 401, "security.token.invalid"],
 );
-
-await expired;
 
 await method(
   "auth.checkToken",

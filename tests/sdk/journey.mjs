@@ -280,14 +280,15 @@ await step("logout leaves a key alone", async () => {
 });
 
 await step("deleteApiKey shuts the second instance out", async () => {
+  assert.equal((await device.auth.getCurrentUser())._id, "sensor"); // from here on the socket hears of its end
   const expired = event(device, "tokenExpired");
   const { error, requestId, result, room, status } = await admin.security.deleteApiKey("sensor", "roof");
   assert.deepEqual({ error, result, status }, { error: null, result: { _id: "roof" }, status: 200 });
   assert.equal(room, requestId);
 
-  device.setAPIKey(secret); // should the gateway have told it already, it has dropped the key by itself
+  await expired; // the gateway tells the socket, and the SDK drops the key by itself
+  device.setAPIKey(secret);
   await refused(device.auth.getCurrentUser(), 401, "security.token.invalid");
-  await expired;
 
   assert.equal((await device.auth.checkToken(secret)).valid, false);
   assert.deepEqual(await admin.security.searchApiKeys("sensor", { term: { fingerprint } }), { hits: [], total: 0 });
@@ -299,18 +300,19 @@ const person = await connect();
 await step("deleteUser takes everything of the user's", async () => {
   const token = await person.auth.login("local", CREDENTIALS);
   assert.equal((await person.auth.getCurrentUser())._id, "sensor");
+  const expired = event(person, "tokenExpired");
 
   assert.deepEqual(await admin.security.deleteUser("sensor"), { _id: "sensor" });
+
+  await expired;
 
   await refused(admin.security.getUser("sensor"), 404, "security.user.not_found");
   assert.deepEqual(await admin.security.searchApiKeys("sensor"), { hits: [], total: 0 });
   for (const stale of [token, ...keys.map((key) => key._source.token)]) {
     assert.equal((await admin.auth.checkToken(stale)).valid, false);
   }
-  const expired = event(person, "tokenExpired");
   person.jwt = token;
   await refused(person.auth.getCurrentUser(), 401, "security.token.invalid");
-  await expired;
   await refused(person.auth.login("local", CREDENTIALS), 401, "plugin.strategy.missing_user");
 });
 

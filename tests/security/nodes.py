@@ -4,6 +4,7 @@ A test that must stop a request between two of its steps, or ask thousands of qu
 what is asked and answered are the very bytes of the wire.
 """
 
+import asyncio
 import json
 import time
 import uuid
@@ -17,6 +18,7 @@ from argon2 import PasswordHasher
 
 from gateway import Config
 from gateway.actions import Endpoint
+from gateway.connections import Tally
 from gateway.dispatch import Dispatcher
 from gateway.protocol.messages import Request
 from gateway.rooms import Rooms, new_id
@@ -24,12 +26,15 @@ from gateway.routing import Router
 from gateway.security import passwords
 from gateway.storage.mongo import Database
 from tests.conftest import configured
+from tests.driving import SilentConnection
+from tests.storage.conftest import until
 
 __all__ = [
     "Answer",
     "Node",
     "Outcome",
     "Pair",
+    "Socket",
     "cheap_passwords",
     "node",
     "open_house",
@@ -42,21 +47,26 @@ Outcome = tuple[int, str | None]
 """Status and error id."""
 
 
-class _Line:
-    """A connection that nobody reads."""
+class _Line(SilentConnection):
+    """A connection of this machine."""
 
-    id = "00000000-0000-4000-8000-000000000000"
-    protocol = "websocket"
-    address = "127.0.0.1"
     is_local = True
-    cookie: str | None = None
-    refused_origin: str | None = None
 
-    def send(self, message: bytes) -> None:
-        """Drop a message."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Drop the wish."""
+class Socket(SilentConnection):
+    """A connection of its own, which keeps what it is told."""
+
+    waiting = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.id = str(uuid.uuid4())
+        self.tally = Tally(0)
+
+    @property
+    def told(self) -> list[str]:
+        """The kinds of the notifications that came."""
+        return [json.loads(message)["type"] for message in self.sent]
 
 
 class Node:
@@ -71,6 +81,7 @@ class Node:
         self.database = database
         self.rooms = Rooms(config, database, now=now)
         self._dispatcher: Dispatcher | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make what a start makes, but for the port."""
@@ -82,12 +93,31 @@ class Node:
             endpoint = around(endpoint)
         self._dispatcher = Dispatcher(endpoint, node="knode-test", new_id=new_id, report=_report)
 
-    async def ask(self, name: str, jwt: str | None = None, **arguments: Any) -> Answer:
+    async def follow(self) -> None:
+        """Follow what other nodes change; from the return on what is remembered is trusted."""
+        self._following = asyncio.create_task(self.rooms.watch())
+        await until(self.rooms.upkeep.follower.is_trusted)
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait((self._following,))
+
+    def connect(self) -> Socket:
+        """Open a connection."""
+        socket = Socket()
+        self.rooms.connections.add(socket)
+        return socket
+
+    async def ask(
+        self, name: str, jwt: str | None = None, *, over: SilentConnection | None = None, **arguments: Any
+    ) -> Answer:
         """Send `controller:action` with root arguments; return the whole answer."""
         assert self._dispatcher is not None, "the node was not started"
         controller, action = name.split(":")
         request = {"controller": controller, "action": action, "requestId": "r", "jwt": jwt} | arguments
-        answer: Answer = json.loads(await self._dispatcher.handle(json.dumps(request).encode(), _Line()))
+        answer: Answer = json.loads(await self._dispatcher.handle(json.dumps(request).encode(), over or _Line()))
         return answer
 
     async def outcome(self, name: str, jwt: str | None = None, **arguments: Any) -> Outcome:
@@ -124,6 +154,7 @@ async def node(config: Config, now: Callable[[], int] = _milliseconds) -> AsyncI
         await made.start()
         yield made
     finally:
+        await made.stop()
         await made.rooms.close()
         database.close()
 

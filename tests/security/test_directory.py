@@ -10,6 +10,7 @@ from gateway.rooms import Rooms
 from gateway.security import directory as module
 from gateway.security.directory import Directory
 from gateway.server import open_database
+from tests.storage.conftest import until
 
 
 async def add_role(rooms: Rooms, name: str, controller: str, action: str) -> None:
@@ -128,20 +129,12 @@ async def other_process(config: Config, rooms: Rooms) -> AsyncIterator[Rooms]:
 
 async def test_a_change_by_another_process_is_heard_of(rooms: Rooms, other_process: Rooms) -> None:
     """The change stream brings it, without a request."""
-    heard = asyncio.Queue[None]()
-
-    async def changed() -> None:
-        await rooms.directory.refresh()
-        heard.put_nowait(None)
-
-    watching = asyncio.create_task(rooms.database.watch(("roles", "profiles"), changed))
-    await asyncio.wait_for(heard.get(), 10)  # the stream is open
+    watching = asyncio.create_task(rooms.watch())
+    await until(rooms.upkeep.follower.is_trusted)  # the stream is open
 
     await add_role(other_process, "getter", "extra", "get")
     await add_profile(other_process, "late", "getter")
-    async with asyncio.timeout(10):
-        while not allows(rooms.directory, "late"):
-            await heard.get()
+    await until(lambda: allows(rooms.directory, "late"))
 
     watching.cancel()
     await asyncio.wait((watching,))

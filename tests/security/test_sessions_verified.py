@@ -190,7 +190,7 @@ async def test_j08_a_token_ends_with_its_record_to_the_millisecond(rooms: Rooms,
     assert 1_700_000_001_623 == end
 
     for moment, counts in ((end - 1501, True), (end - 1, True), (end, False), (end + 1, False), (end + 10**9, False)):
-        sessions._now = partial(int, moment)
+        sessions._recogniser._now = partial(int, moment)
         assert counts is await is_valid(sessions, token), moment
 
 
@@ -199,7 +199,7 @@ async def made_at(rooms: Rooms, kind: str, *, now: int, span: int) -> tuple[Sess
     controllers = rooms.controllers(await rooms.signer())
     (keys,) = [controller._keys for controller in controllers if isinstance(controller, ApiKeysController)]
     sessions = rooms.sessions
-    keys._now = sessions._now = lambda: now
+    keys._now = sessions._now = sessions._recogniser._now = lambda: now
     local = {"username": "u", "password": "p"}
     await rooms.users.create("u", {"profileIds": ["default"]}, {"local": local}, author="test")
     if kind == "key":

@@ -1,5 +1,6 @@
 """Users: made, shown, deleted with everything that is theirs."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -220,10 +221,24 @@ async def test_k04_demotion_is_felt_by_the_next_message(house: House) -> None:
     for client in (clerk, device):
         await client.succeed("server:now")
 
-    await house.database.collection("users").update_one({"_id": "clerk"}, {"$set": {"content.profileIds": ["default"]}})
+    await house.admin.succeed("security:updateUser", _id="clerk", body={"profileIds": ["default"]})
 
     for client in (clerk, device):
         assert (403, "security.rights.forbidden") == await client.fail("server:now")
+
+
+async def test_a_demotion_past_the_gateway_is_felt_soon(house: House) -> None:
+    """What is written into the database directly comes through the change stream, within `revocation_bound_ms`."""
+    porter = await house.add_user("porter", "admin")
+    await porter.succeed("server:now")
+
+    await house.database.collection("users").update_one(
+        {"_id": "porter"}, {"$set": {"content.profileIds": ["default"]}}
+    )
+
+    async with asyncio.timeout(10):
+        while (await porter.ask("server:now"))["status"] != 403:  # noqa: ASYNC110 - the gateway tells nobody
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.asyncio(loop_scope="function")

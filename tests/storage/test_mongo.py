@@ -8,7 +8,7 @@ import pytest
 from gateway.protocol.errors import ApiError
 from gateway.storage.mongo import Database, MongoUnreachable, Transaction
 from tests.proxy import Proxy
-from tests.storage.conftest import TIMEOUT_MS, refusal, until
+from tests.storage.conftest import refusal
 
 EXISTS = (400, "services.storage.document_already_exists")
 
@@ -139,64 +139,6 @@ async def test_a_transaction_runs_again_after_a_conflict(database: Database) -> 
     await asyncio.gather(database.transaction(add), database.transaction(add))
 
     assert ({"_id": "a", "n": 2}, [0, 0, 1]) == (await notes.get("a"), runs)
-
-
-async def test_changes_by_others_are_seen(database: Database, stranger: Any) -> None:
-    """Every write of another program to a collection that is followed calls; one to another collection does not."""
-    calls: asyncio.Queue[None] = asyncio.Queue()
-
-    async def changed() -> None:
-        calls.put_nowait(None)
-
-    following = asyncio.create_task(database.watch(["roles", "profiles"], changed))
-    try:
-        await _next(calls)  # as the stream begins: something may have happened before it
-        for collection, method, arguments in (
-            ("roles", "insert_one", ({"_id": "a"},)),
-            ("profiles", "insert_one", ({"_id": "b"},)),
-            ("roles", "update_one", ({"_id": "a"}, {"$set": {"n": 1}})),
-            ("roles", "delete_one", ({"_id": "a"},)),
-        ):
-            await stranger.users.insert_one({})
-            assert calls.empty()
-            await getattr(stranger[collection], method)(*arguments)
-            await _next(calls)
-        assert calls.empty()
-    finally:
-        following.cancel()
-
-
-async def test_changes_are_seen_again_after_the_stream_was_lost(
-    proxy: Proxy, behind: Database, stranger: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What happened while the database was away is seen when it is back, and what happens then too."""
-    calls: asyncio.Queue[None] = asyncio.Queue()
-    seen: list[str] = []
-
-    async def changed() -> None:
-        calls.put_nowait(None)
-        seen[:] = [role["_id"] for role in await behind.collection("roles").find({})]  # fails while it is away
-
-    following = asyncio.create_task(behind.watch(["roles"], changed))
-    try:
-        await _next(calls)
-        await asyncio.sleep(TIMEOUT_MS / 1000 + 0.1)
-        assert (1, True) == (proxy.commands["aggregate"], calls.empty()), "longer than an operation may take"
-        proxy.refuse()
-        await _next(calls)
-        assert "change stream lost" in caplog.text
-        await stranger.roles.insert_one({"_id": "a"})
-        proxy.heal()
-        await until(lambda: seen == ["a"])
-        await stranger.roles.insert_one({"_id": "b"})
-        await until(lambda: seen == ["a", "b"])
-    finally:
-        following.cancel()
-
-
-async def _next(calls: asyncio.Queue[None], patience_s: float = 10) -> None:
-    async with asyncio.timeout(patience_s):
-        await calls.get()
 
 
 async def test_the_version_is_told_on_connecting(database: Database) -> None:

@@ -484,3 +484,20 @@ async def test_a_port_in_use_is_told_to_the_operator(entrance: Open) -> None:
     with pytest.raises(PortTakenError, match=r"cannot listen on no-such-host\.invalid:0: "):
         await port.open("no-such-host.invalid", 0)
     await port.close(0)
+
+
+async def test_who_is_half_inside_comes_in_while_the_port_is_handed_over(entrance: Open) -> None:
+    """Nobody new is let in, but a preamble that has begun may end."""
+    opened = await entrance(None, "127.0.0.1")
+    words = preamble(LOCAL, UNKNOWN)
+    wire = await opened.knock(first=words[:5])
+    await until(lambda: 1 == len(opened.door._half_inside))
+
+    leaving = asyncio.create_task(opened.port._stop_accepting(10))
+    await until(lambda: opened.door._listening[0].fileno() == -1)
+    with pytest.raises(ConnectionError):
+        await opened.knock()
+    await wire.send(words[5:])
+    await leaving
+
+    assert b"hello" == await echoed(wire)

@@ -115,6 +115,16 @@ async def test_everybody_else_gets_the_answer_of_the_api(accept: str) -> None:
     assert "network.http.url_not_found" == (await answer_to(http("GET", "/x", HTML))).error_id
 
 
+@pytest.mark.parametrize(("origin", "kind"), [("https://a.example", "text/html"), ("https://b.example", "application")])
+async def test_the_page_is_not_for_scripts_of_foreign_sites(origin: str, kind: str) -> None:
+    """They could read it, and learn that there is no administrator; they get what they get at every other path."""
+    traffic = traffic_of(Workshop(), origins=["https://a.example"])
+
+    answer = await answer_to(http("GET", "/", HTML, f"Origin: {origin}"), traffic)
+
+    assert answer.headers["content-type"].startswith(kind)
+
+
 @pytest.mark.parametrize("stops", [False, True])
 async def test_the_page_tells_that_the_process_is_not_ready(*, stops: bool) -> None:
     """As `/_ready` would: 200 all the same, for a person is to read it."""
@@ -253,7 +263,27 @@ async def test_a_refusal_goes_to_the_page_that_asked() -> None:
     )
     assert ("made-0", None) == (headless.envelope["requestId"], headless.envelope["controller"])
     assert 400 == bodiless.status
-    assert ["close"] * 3 == [each.headers["connection"] for each in (refused, headless, bodiless)]
+    assert ["close"] * 2 == [each.headers["connection"] for each in (refused, headless)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "error_id"),
+    [
+        (http("GET", "/now", "Content-Type: text/xml"), "unsupported_content"),
+        (http("GET", "/now", "Content-Type: application/json; charset=latin1"), "unsupported_charset"),
+        (http("TRACE", "/now"), "unsupported_verb"),
+    ],
+)
+async def test_a_connection_survives_a_request_without_a_body_that_is_refused(request_: bytes, error_id: str) -> None:
+    """It is known where the next one begins, so that is answered."""
+    _, notebook = opened(traffic_of(Workshop()))
+
+    notebook.receive(request_ + http("GET", "/now"))
+
+    said = b"".join(notebook.writes)
+    assert (2, 1) == (said.count(b"HTTP/1.1 "), said.count(f'"network.http.{error_id}"'.encode()))
+    assert 1 == said.count(b'"result":"now"')
+    assert not notebook.is_ended
 
 
 async def test_an_answer_may_be_indented() -> None:

@@ -46,6 +46,22 @@ async def test_w13_nothing_begins_for_a_client_that_does_not_read() -> None:
     assert ["now"] * 3010 == results(written(notebook))
 
 
+@pytest.mark.parametrize(("sent", "limit"), [(b"", 65), (NOW[:9], 10)], ids=["next request", "rest of a head"])
+async def test_the_time_of_a_long_answer_is_not_the_clients(sent: bytes, limit: int) -> None:
+    """It has its time for what comes next from when it has taken the answer; until then it was not even read."""
+    connection, notebook = stalled(handshake_timeout=10, keep_alive_timeout=65)
+    connection.data_received(sent)
+    notebook.waiting = 0
+    taken = asyncio.get_running_loop().time()
+
+    connection.resume_writing()
+
+    connection.check_time(taken + limit)
+    early = notebook.is_ended
+    connection.check_time(taken + limit + 1)
+    assert (False, True) == (early, notebook.is_ended)
+
+
 async def test_w13_answers_to_one_read_do_not_pile_up() -> None:
     """They are written piece by piece, so that the transport can say stop; the rest begins when there is room."""
     workshop = Workshop()

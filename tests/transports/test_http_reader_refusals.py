@@ -40,10 +40,19 @@ def test_what_is_no_http_is_refused(sent: bytes) -> None:
     assert outcome.refused[0] in (400, 505)
 
 
-@pytest.mark.parametrize("verb", ["TRACE", "PROPFIND", "BREW", "QUERY", "GE", "GETS"])
+@pytest.mark.parametrize("verb", ["BREW", "GE", "GETS"])
 def test_an_unknown_method_is_named(verb: str) -> None:
-    """`network.http.unsupported_verb`, whether or not the parser has heard of it."""
+    """`network.http.unsupported_verb`, where the parser has not heard of it."""
     assert (400, "network.http.unsupported_verb") == read(http(verb, "/")).refused
+
+
+@pytest.mark.parametrize("verb", ["TRACE", "PROPFIND", "QUERY"])
+def test_a_method_that_is_not_served_is_refused_once_its_request_is_read(verb: str) -> None:
+    """By the desk, on a connection that goes on; with a body it is refused at once."""
+    outcome = read(http(verb, "/"))
+
+    assert ((0, None), [verb]) == (outcome.refused, [each.method for each in outcome.requests])
+    assert (400, "network.http.unsupported_verb") == read(http(verb, "/", body=b"{}")).refused
 
 
 def test_a_tunnel_is_refused() -> None:
@@ -56,7 +65,7 @@ def test_a_tunnel_is_refused() -> None:
 def test_a_refusal_knows_the_head_if_there_is_one() -> None:
     """So that its answer can go to the page that asked, and without a body to HEAD."""
     reader = reader_of()
-    read(http("HEAD", "/", "Origin: https://a.example", "Content-Type: text/plain"), reader=reader)
+    read(http("HEAD", "/", "Origin: https://a.example", "Content-Type: text/plain", body=b"{}"), reader=reader)
 
     assert reader.head is not None
     assert ("HEAD", "https://a.example") == (reader.head.method, reader.head.headers["origin"])

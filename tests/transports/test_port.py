@@ -143,3 +143,63 @@ async def test_the_listener_leaves_no_timer_behind(serve: Serve) -> None:
 
     assert seen == len(looks)
     assert looks == sorted(looks)
+
+
+async def test_a_port_handed_over_answers_what_it_has_taken_on(serve: Serve) -> None:
+    """Nothing is refused: what runs is answered, then 1012; a client that has just come in may ask once."""
+    hall = await serve()
+    busy, idle, new = await hall.shake_hands(), await hall.shake_hands(), await hall.connect()
+    await busy.send(ask("wait", 1))
+    await until(lambda: hall.workshop.waiting and len(hall.traffic.connections) == 3)
+
+    leaving = asyncio.create_task(hall.port.hand_over(grace=10))
+    closed = await idle.receive()
+    await new.send(b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n")
+    status, headers = await new.read_head()
+    hall.workshop.door.set()
+    answer = (await busy.receive()).answer
+
+    assert (1012, "restart; reconnect after a random delay") == (closed.code, closed.payload[2:].decode())
+    assert (200, "close") == (status, headers["connection"])
+    assert ("r1", "wait") == (answer["requestId"], answer["result"])
+    assert 1012 == await busy.close_code()
+    await leaving
+    assert set() == hall.traffic.connections
+
+
+async def test_a_port_handed_over_is_not_ready_and_reads_no_more_of_a_busy_socket(serve: Serve) -> None:
+    """A request that was not begun gets no answer, so that its client may send it again elsewhere."""
+    hall = await serve()
+    busy, probe = await hall.shake_hands(), await hall.connect()
+    await busy.send(ask("wait", 1))
+    await until(lambda: hall.workshop.waiting and len(hall.traffic.connections) == 2)
+
+    leaving = asyncio.create_task(hall.port.hand_over(grace=10))
+    await until(lambda: hall.traffic.is_leaving)
+    await asyncio.sleep(0.1)  # longer than it takes to tell every connection
+    await busy.send(ask("now", 2))
+    await probe.send(b"GET /_ready HTTP/1.1\r\nHost: x\r\n\r\n")
+    status = (await probe.read_head())[0]
+    hall.workshop.door.set()
+    answers = [(await busy.receive()).answer["requestId"]]
+
+    assert 503 == status
+    assert ["r1"] == answers
+    assert 1012 == await busy.close_code()
+    assert ["r1"] == hall.workshop.done
+    await leaving
+
+
+async def test_handing_over_waits_no_longer_than_its_grace(serve: Serve) -> None:
+    """A request that does not end is left behind."""
+    hall = await serve(close_timeout=0.1)
+    wire = await hall.shake_hands()
+    await wire.send(ask("wait", 1))
+    await until(lambda: hall.workshop.waiting)
+
+    async with asyncio.timeout(5):
+        await hall.port.hand_over(grace=0.1)
+
+    assert 1012 == await wire.close_code()
+    assert [] == hall.workshop.done
+    hall.workshop.door.set()

@@ -104,8 +104,10 @@ def read_request(http: HttpRequest, tree: RouteTree, rules: BodyRules, request_i
     if found is None:
         raise api_error("network.http.url_not_found", shown_path(http.path))
     route, parameters = found
-    fields: dict[str, Any] = parse_query(http.query) if http.query else {}
-    jwt = _token(fields, jwt)
+    fields: dict[str, Any] = {}
+    if http.query:
+        fields |= parse_query(http.query)
+        jwt = _token(fields, jwt)
     fields |= parameters
     if body is not None:
         fields["body"] = body

@@ -10,6 +10,7 @@ from gateway.protocol.errors import ApiError, api_error
 from gateway.security.api_keys.arguments import DeleteKey, DeleteOwnKey, SearchOwnKeys
 from gateway.security.lifetimes import NEVER, check_policy, end_of_life, life_span
 from gateway.security.records import Document, check_id, history
+from gateway.security.revocations import Revocations
 from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
 from gateway.security.users import Users, is_anonymous
 from gateway.storage.certain_insert import CertainInsert
@@ -52,6 +53,7 @@ class ApiKeys:
     Args:
         collection: where.
         inserts: the way in.
+        revocations: told of every key that ends, and of new ones.
         users: who may own one.
         signer: mints tokens.
         policy: how keys are made.
@@ -64,6 +66,7 @@ class ApiKeys:
         self,
         collection: Collection,
         inserts: CertainInsert,
+        revocations: Revocations,
         users: Users,
         signer: Signer,
         *,
@@ -74,6 +77,7 @@ class ApiKeys:
     ) -> None:
         self._collection = collection
         self._inserts = inserts
+        self._revocations = revocations
         self._users = users
         self._signer = signer
         self._policy = policy
@@ -120,6 +124,7 @@ class ApiKeys:
             "_kuzzle_info": history(author, now),
         }
         await self._store(key, user)
+        self._revocations.token_changed(fingerprint(token))
         shown = _present(key)
         shown["_source"] |= {"_kuzzle_info": key["_kuzzle_info"], "token": token}
         return shown
@@ -162,6 +167,7 @@ class ApiKeys:
             raise api_error("services.storage.not_found", shown, "kuzzle", "api-keys")
         if key["userId"] != owner or not await self._collection.delete_one({"_id": key["_id"], "userId": owner}):
             raise api_error("services.storage.not_found", shown)
+        self._revocations.token_ended(key["fingerprint"])
         return str(key["_id"])
 
     def _span(self, expires_in: Any, *, own: bool) -> int:

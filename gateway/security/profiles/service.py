@@ -27,6 +27,7 @@ class Profiles:
         database: for transactions.
         guards: keep a role in place while a profile begins to refer to it, and a profile while a user does.
         directory: told of every change.
+        users_changed: told when users may have lost a profile.
         places: refuses restrictions to places that do not exist, for `strict`.
         now: milliseconds since the epoch.
     """
@@ -40,6 +41,7 @@ class Profiles:
         database: Database,
         guards: Guards,
         directory: Directory,
+        users_changed: Callable[[], None],
         places: Callable[[str, list[str]], Awaitable[None]],
         now: Callable[[], int],
     ) -> None:
@@ -49,6 +51,7 @@ class Profiles:
         self._database = database
         self._guards = guards
         self._directory = directory
+        self._users_changed = users_changed
         self._places = places
         self._now = now
 
@@ -166,6 +169,8 @@ class Profiles:
             await self.shelf.remove(profile_id, transaction)
 
         await self._database.transaction(work)
+        if remove:
+            self._users_changed()
         await self._directory.refresh()
 
     async def _take_off(self, profile_id: str, transaction: Transaction) -> None:

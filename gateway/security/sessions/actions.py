@@ -28,13 +28,14 @@ class SessionsController(Controller):
         self._cookies = cookies
 
     @action("login")
-    async def login(self, arguments: Login) -> Document | Reply:
+    async def login(self, arguments: Login, context: Context) -> Document | Reply:
         """Make a login token; in cookie mode the answer does not show it."""
         self._check_mode(is_cookie=arguments.cookie_auth)
         beside = {"username": arguments.username, "password": arguments.password}
         result, token = await self._sessions.login(
             arguments.strategy, beside | (arguments.body or {}), arguments.expires_in
         )
+        self._sessions.begin(context.connection, result, token)
         return _handed(result, token, in_cookie=arguments.cookie_auth)
 
     @action("refreshToken", logged_in_only=True)
@@ -60,6 +61,7 @@ class SessionsController(Controller):
         if context.principal.is_anonymous and not arguments.cookie_auth:
             raise api_error("security.rights.unauthorized", "auth", "logout")
         if session is not None:
+            self._sessions.leave(context.connection, session, everywhere=arguments.everywhere)
             await self._sessions.end(session)
             if arguments.everywhere:
                 await self._sessions.end_all(session.kuid)

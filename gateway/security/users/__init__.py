@@ -1,6 +1,7 @@
 """Users: who there is. `arguments` → `service` → `actions`; the record is `{_id: kuid, content: {profileIds, …}}`."""
 
 from gateway.security.users.actions import SelfController, UsersController
-from gateway.security.users.service import ANONYMOUS_USER, USER_SCHEMA, Owned, Users, is_anonymous
+from gateway.security.users.checks import is_anonymous
+from gateway.security.users.service import ANONYMOUS_USER, USER_SCHEMA, Owned, Users
 
 __all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "SelfController", "Users", "UsersController", "is_anonymous"]

@@ -18,7 +18,8 @@ from gateway.security.users.arguments import (
     UpsertUser,
     WriteUser,
 )
-from gateway.security.users.service import ANONYMOUS_USER, Users, is_anonymous
+from gateway.security.users.checks import is_anonymous
+from gateway.security.users.service import ANONYMOUS_USER, Users
 
 __all__ = ["SelfController", "UsersController"]
 

@@ -9,13 +9,15 @@ from gateway.actions import ANONYMOUS_ID
 from gateway.protocol.errors import ApiError, api_error
 from gateway.security.directory import ANONYMOUS_PROFILE, Directory
 from gateway.security.profiles import Profiles
-from gateway.security.records import Document, check_id, merge, new_document, without_own
+from gateway.security.records import Document, merge, new_document, without_own
+from gateway.security.revocations import Revocations
 from gateway.security.rights import CompiledRights
 from gateway.security.shelf import Shelf, content_schema
 from gateway.security.strategies import Strategies
+from gateway.security.users.checks import check_kuid, check_profile_ids, is_anonymous
 from gateway.storage.mongo import Collection, Database, Transaction
 
-__all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "Users", "is_anonymous"]
+__all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "Users"]
 
 ANONYMOUS_USER: Document = {"_id": ANONYMOUS_ID, "_source": {"profileIds": [ANONYMOUS_PROFILE], "name": "Anonymous"}}
 """The anonymous user on the wire; not a stored document (rights.md, "Anonymous")."""
@@ -25,18 +27,10 @@ USER_SCHEMA = content_schema("profileIds")
 _PURGE_BATCH = 1000
 """Documents deleted at a time when a user goes; no number of keys can make the deletion fail (deviation 18)."""
 
-_MOST_PROFILES = 200
-"""Profiles of one user: all of them are looked at for rights and limits."""
-
 _DRAWS = 5
 """How often a new name is drawn when the one before was taken."""
 
 Also = Callable[[Transaction], Awaitable[None]]
-
-
-def is_anonymous(kuid: str) -> bool:
-    """Tell whether an id means the anonymous user."""
-    return kuid in (ANONYMOUS_ID, "anonymous")
 
 
 class Owned(Struct, frozen=True):
@@ -56,6 +50,7 @@ class Users:
         profiles: which must exist.
         strategies: credentials are made together with a user, or not at all.
         owned: what goes with a user, besides credentials.
+        revocations: told of users that change or go.
         directory: what profiles give.
         new_kuid: makes an id, readable (True) or a UUID.
         now: milliseconds since the epoch.
@@ -70,6 +65,7 @@ class Users:
         profiles: Profiles,
         strategies: Strategies,
         owned: Sequence[Owned],
+        revocations: Revocations,
         directory: Directory,
         new_kuid: Callable[[bool], str],
         now: Callable[[], int],
@@ -80,6 +76,7 @@ class Users:
         self._database = database
         self._profiles = profiles
         self._owned = owned
+        self._revocations = revocations
         self._directory = directory
         self._new_kuid = new_kuid
         self._now = now
@@ -145,8 +142,8 @@ class Users:
             BadRequestError: the content or the credentials cannot be meant.
         """
         if kuid is not None:
-            _check_kuid(kuid, content["profileIds"])
-        _check_profile_ids(kuid or "", content["profileIds"])
+            check_kuid(kuid, content["profileIds"])
+        check_profile_ids(kuid or "", content["profileIds"])
         for name in credentials:
             self.strategies.get(name)
         for draws_left in reversed(range(_DRAWS if kuid is None else 1)):
@@ -171,12 +168,12 @@ class Users:
         if kept.get("profileIds") is None:
             kept.pop("profileIds", None)
         else:
-            _check_profile_ids(kuid, kept["profileIds"])
+            check_profile_ids(kuid, kept["profileIds"])
         return await self._revise(kuid, lambda content: merge(content, kept), author)
 
     async def replace(self, kuid: str, content: Mapping[str, Any], *, author: str) -> Document:
         """Put content in the place of a user's, and return the user; raises as `update`."""
-        _check_profile_ids(kuid, content["profileIds"])
+        check_profile_ids(kuid, content["profileIds"])
         return await self._revise(kuid, lambda _: without_own(content), author)
 
     async def upsert(
@@ -208,7 +205,7 @@ class Users:
             NotFoundError: `security.profile.not_found`.
             BadRequestError: profiles or strategies cannot be meant.
         """
-        _check_profile_ids("", content["profileIds"])
+        check_profile_ids("", content["profileIds"])
         await self._profiles.check_exist(dict.fromkeys(content["profileIds"]))
         for name in credentials:
             self.strategies.get(name)
@@ -227,6 +224,7 @@ class Users:
             await self.strategies.remove(kuid, transaction)
 
         await self._database.transaction(work)
+        self._revocations.user_ended(kuid)
         for owned in self._owned:
             while batch := await owned.collection.find({owned.key: kuid}, limit=_PURGE_BATCH, fields=("_id",)):
                 if not await self._purge(kuid, owned, [document["_id"] for document in batch]):
@@ -246,6 +244,7 @@ class Users:
             if error.id != "services.storage.document_already_exists":
                 raise
             return False
+        self._revocations.ids_ended(ids)
         return True
 
     async def _store(self, user: Document, credentials: Mapping[str, Any], author: str, also: Also | None) -> None:
@@ -295,21 +294,5 @@ class Users:
             revised[:] = [user]
 
         await self._database.transaction(work)
+        self._revocations.user_changed(kuid)
         return revised[0]
-
-
-def _check_kuid(kuid: str, profile_ids: Sequence[Any]) -> None:
-    if is_anonymous(kuid):
-        if ANONYMOUS_PROFILE not in profile_ids:
-            raise api_error("security.user.anonymous_profile_required")
-        raise api_error("security.user.already_exists", kuid)
-    check_id(kuid)
-
-
-def _check_profile_ids(kuid: str, profile_ids: Sequence[Any]) -> None:
-    if not isinstance(profile_ids, list) or not all(isinstance(name, str) for name in profile_ids):
-        raise api_error("api.assert.invalid_type", "profileIds", "string[]")
-    if not profile_ids:
-        raise api_error("security.user.no_profile", kuid)
-    if len(profile_ids) > _MOST_PROFILES:
-        raise api_error("api.assert.invalid_argument", "profileIds", f"{_MOST_PROFILES} profiles at most")

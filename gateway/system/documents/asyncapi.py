@@ -162,7 +162,17 @@ _ANSWERED: Json = {
         node={"type": "string"},
         requestId={"type": "string"},
         room={"const": "kuzzle:notification:server"},
-    )
+    ),
+    "token.expiresSoon": _exactly(
+        type={"const": "TokenExpiresSoon"},
+        status={"const": 200},
+        info={"type": "string"},
+        message={"type": "string"},
+        node={"type": "string"},
+        requestId={"type": "string"},
+        room={"const": "kuzzle:notification:server"},
+        expiresAt={"type": "integer", "description": "Milliseconds since the epoch."},
+    ),
 }
 
 _COMMON_MESSAGES: Json = {
@@ -176,6 +186,11 @@ _COMMON_MESSAGES: Json = {
         "name": "TokenExpired",
         "title": "A token that was used on this connection has ended",
         "payload": ref("token.expired"),
+    },
+    "tokenExpiresSoon": {
+        "name": "TokenExpiresSoon",
+        "title": "A token that was used on this connection will soon end",
+        "payload": ref("token.expiresSoon"),
     },
     "ping": {"name": "ping", "title": "The application's ping", "payload": _exactly(p={"const": 1})},
     "pong": {"name": "pong", "title": "Its answer", "payload": _exactly(p={"const": 2})},
@@ -194,5 +209,11 @@ _COMMON_OPERATIONS: Json = {
         "channel": _CHANNEL,
         "summary": "Tell that a token which was used on this connection has ended; the connection lives on.",
         "messages": [_message("tokenExpired")],
+    },
+    "tokenExpiresSoon": {
+        "action": "send",
+        "channel": _CHANNEL,
+        "summary": "Warn that a token which was used on this connection will soon end, where that is set.",
+        "messages": [_message("tokenExpiresSoon")],
     },
 }

@@ -149,6 +149,18 @@ ADMIN: dict[str, Request] = {
         [bad.text("database"), bad.unknown("database", 404, "services.cache.database_not_found")],
     ),
     "dump": ({}, [bad.anything_but("suffix", "text")]),
+    "listConnections": (
+        {},
+        [
+            bad.anything_but("userId", "text", "null"),
+            bad.number("from"),
+            bad.number("size"),
+            row("from", "negative", -1, 400, ARGUMENT, "from"),
+            row("size", "negative", -1, 400, ARGUMENT, "size"),
+            row("size", "too large", 10_001, 400, ARGUMENT, "size"),
+        ],
+    ),
+    "closeConnection": ({"_id": "x"}, [bad.ident(), bad.unknown("_id", 404, None)]),
     "loadSecurities": (
         {"body": {}},
         [

@@ -36,7 +36,7 @@ TABLE = {
 HARMLESS = """
     security:getAllCredentialFields security:getUserMapping security:getProfileMapping security:getRoleMapping
     auth:getCurrentUser auth:getMyRights auth:getStrategies index:list admin:refreshIndexCache
-    server:adminExists server:asyncapi server:healthCheck server:info server:now server:publicApi
+    server:adminExists server:asyncapi server:healthCheck server:info server:metrics server:now server:publicApi
 """.split()
 """Actions that take no arguments, or any: whatever is sent along is ignored."""
 

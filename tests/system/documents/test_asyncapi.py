@@ -17,7 +17,7 @@ from tests.npm import node_with_packages
 Json = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "asyncapi"
-COMMON = {"ping", "tokenExpired"}
+COMMON = {"ping", "tokenExpired", "tokenExpiresSoon"}
 
 
 @pytest.fixture(scope="module")

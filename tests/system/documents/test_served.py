@@ -50,8 +50,10 @@ async def test_what_a_query_asks_wrongly_is_refused_in_an_envelope(start_gateway
     assert "api.assert.unexpected_argument" == json.loads(text)["error"]["id"]
 
 
-async def test_strangers_do_not_get_it_from_a_new_gateway(gateway: Gateway) -> None:
-    """Rights decide, as of every action."""
-    status, _, text = await get(gateway, "/_asyncapi")
+async def test_rights_decide_who_gets_it_from_a_new_gateway(gateway: Gateway) -> None:
+    """As of every action: strangers may have the OpenAPI document (rights.md), and not the other one."""
+    status, _, text = await get(gateway, "/_openapi")
+    assert (200, True) == (status, "openapi" in json.loads(text))
 
+    status, _, text = await get(gateway, "/_asyncapi")
     assert (401, "security.rights.unauthorized") == (status, json.loads(text)["error"]["id"])

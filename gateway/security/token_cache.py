@@ -1,0 +1,294 @@
+"""What is known of tokens and their users without a look at the database.
+
+Rules of the file: pure; whether what is remembered may be used is asked of whoever follows the changes. Whoever looks
+something up and wants it remembered says when it began: what was told meanwhile is held against it, so that a reading
+that was under way during a revocation cannot bring the token back. Never in here: tokens, and what counts once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from gateway.actions import Principal, Session
+
+__all__ = ["KnownUser", "LookUp", "TokenCache"]
+
+_MOST_UNKNOWN = 10_000
+_MOST_NEWS = 10_000
+"""Told while look-ups are under way; beyond it none of them is remembered."""
+
+_VOID = -1
+
+Value = TypeVar("Value")
+
+
+class KnownUser(Struct):
+    """A user, as far as rights go.
+
+    Attributes:
+        profile_ids: of the stored user.
+        principal: made of them.
+        version: of the rights that went into it; `_VOID` when the user was forgotten, whoever still points here.
+    """
+
+    profile_ids: tuple[str, ...]
+    principal: Principal
+    version: int
+
+
+class _Known(Struct):
+    """A session, and its user where that was asked for as well."""
+
+    session: Session
+    user: KnownUser | None = None
+
+
+class _Entry(Struct, Generic[Value]):
+    value: Value
+    is_used: bool = False
+
+
+class _Bounded(Generic[Value]):
+    """Values by name, a bounded number; what was not used since it was last looked at goes first (CLOCK)."""
+
+    def __init__(self, most: int, dropped: Callable[[Value], None] = lambda _: None) -> None:
+        self._most = most
+        self._dropped = dropped
+        self.entries: OrderedDict[str, _Entry[Value]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def get(self, name: str) -> Value | None:
+        entry = self.entries.get(name)
+        if entry is None:
+            return None
+        entry.is_used = True
+        return entry.value
+
+    def put(self, name: str, value: Value) -> None:
+        self.pop(name)
+        if self._most:
+            while len(self.entries) >= self._most:
+                self._evict()
+            self.entries[name] = _Entry(value)
+
+    def pop(self, name: str) -> None:
+        entry = self.entries.pop(name, None)
+        if entry is not None:
+            self._dropped(entry.value)
+
+    def clear(self) -> None:
+        for entry in self.entries.values():
+            self._dropped(entry.value)
+        self.entries.clear()
+
+    def _evict(self) -> None:
+        name, entry = self.entries.popitem(last=False)
+        if entry.is_used:
+            entry.is_used = False
+            self.entries[name] = entry
+        else:
+            self._dropped(entry.value)
+
+
+class LookUp:
+    """A look at the database that is under way; made by `TokenCache.look_up`."""
+
+    __slots__ = ("_cache", "_stamp")
+
+    def __init__(self, cache: "TokenCache", stamp: int) -> None:
+        self._cache = cache
+        self._stamp = stamp
+
+    def is_overtaken(self, *, mark: str = "", key_id: str = "", kuid: str = "") -> bool:
+        """Tell whether something was told since it began: of the token, of the key with that `_id`, of the user."""
+        news = self._cache.news
+        latest = max(news.get(f"token:{mark}", 0), news.get(f"key:{key_id}", 0), news.get(f"user:{kuid}", 0))
+        return max(latest, self._cache.cleared_at) > self._stamp
+
+    def keep_session(self, session: Session) -> None:
+        """Remember a session, unless it was overtaken."""
+        if not self.is_overtaken(mark=session.fingerprint, key_id=session.key_id):
+            self._cache.put_session(session)
+
+    def keep_user(self, kuid: str, user: KnownUser) -> None:
+        """Remember a user, unless overtaken."""
+        if not self.is_overtaken(kuid=kuid):
+            self._cache.put_user(kuid, user)
+
+    def keep_unknown(self, mark: str) -> None:
+        """Remember for a moment that there is no such token, unless overtaken."""
+        if not self.is_overtaken(mark=mark):
+            self._cache.put_unknown(mark)
+
+
+class TokenCache:
+    """Sessions by fingerprint, users by id.
+
+    Args:
+        most: sessions that are kept, and users; 0 for none.
+        is_trusted: tells whether all that is remembered is still so.
+        is_settled: tells whether what is read now may be remembered.
+        clock: seconds, monotonic.
+        unknown_s: how long it is remembered that there is no such token.
+
+    Attributes:
+        hits, misses: requests that were, or were not, recognised from what is remembered; whoever asks counts.
+        news: what was told while look-ups are under way → when, as a number that grows.
+        cleared_at: when everything was forgotten, likewise.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        is_trusted: Callable[[], bool],
+        is_settled: Callable[[], bool],
+        clock: Callable[[], float],
+        unknown_s: float,
+    ) -> None:
+        self._is_trusted = is_trusted
+        self._is_settled = is_settled
+        self._clock = clock
+        self._unknown_s = unknown_s
+        self._sessions: _Bounded[_Known] = _Bounded(most, self._drop_key)
+        self._users: _Bounded[KnownUser] = _Bounded(most, _void)
+        self._unknown: _Bounded[float] = _Bounded(min(most, _MOST_UNKNOWN))
+        self._marks: dict[str, str] = {}
+        self._under_way = 0
+        self._time = 0
+        self.news: dict[str, int] = {}
+        self.cleared_at = 0
+        self.hits = self.misses = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How much is remembered: `tokens`, `users`, `unknown`."""
+        return {"tokens": len(self._sessions), "users": len(self._users), "unknown": len(self._unknown)}
+
+    def recall(self, mark: str, version: int) -> tuple[Session, Principal] | None:
+        """What a fingerprint stands for and its user's principal, in one look; None if either is not at hand.
+
+        Args:
+            mark: the fingerprint.
+            version: of the rights of this moment.
+        """
+        entry = self._sessions.entries.get(mark)
+        if entry is None:
+            return None
+        known = entry.value
+        user = known.user
+        if user is None or user.version != version or not self._is_trusted():
+            return None
+        entry.is_used = True
+        return known.session, user.principal
+
+    def session(self, mark: str) -> Session | None:
+        """What a fingerprint stands for, None if not known; whether it has expired is for the caller to look at."""
+        known = self._sessions.get(mark)
+        return known.session if known is not None and self._is_trusted() else None
+
+    def user(self, kuid: str, mark: str = "") -> KnownUser | None:
+        """A user, None if not known; at hand from now on for `recall` of a token of theirs."""
+        user = self._users.get(kuid)
+        if user is None or not self._is_trusted():
+            return None
+        known = self._sessions.get(mark)
+        if known is not None:
+            known.user = user
+        return user
+
+    def is_unknown(self, mark: str) -> bool:
+        """Tell whether a moment ago there was no such token.
+
+        A token leaves the gateway after its record was stored, so what was asked for in vain was ended, and does not
+        come back; should somebody put its record back by hand, it is seen after that moment.
+        """
+        until = self._unknown.get(mark)
+        return until is not None and self._clock() < until
+
+    @contextmanager
+    def look_up(self) -> Iterator[LookUp]:
+        """Look something up in the database; inside, news is kept for whoever asks `is_overtaken`."""
+        self._under_way += 1
+        try:
+            yield LookUp(self, self._time)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self.news.clear()
+
+    def put_session(self, session: Session) -> None:
+        """Remember a session that was just read."""
+        if self._may_keep():
+            self._sessions.put(session.fingerprint, _Known(session))
+            if session.key_id:
+                self._marks[session.key_id] = session.fingerprint
+
+    def put_user(self, kuid: str, user: KnownUser) -> None:
+        """Remember a user that was just read."""
+        if self._may_keep():
+            self._users.put(kuid, user)
+
+    def put_unknown(self, mark: str) -> None:
+        """Remember that there is no such token."""
+        self._unknown.put(mark, self._clock() + self._unknown_s)
+
+    def forget_token(self, mark: str) -> None:
+        """Forget a token, and that there was none."""
+        self._tell(f"token:{mark}")
+        self._sessions.pop(mark)
+        self._unknown.pop(mark)
+
+    def forget_key(self, key_id: str) -> None:
+        """Forget the API key with an `_id`."""
+        self._tell(f"key:{key_id}")
+        mark = self._marks.get(key_id)
+        if mark is not None:
+            self._sessions.pop(mark)
+
+    def forget_user(self, kuid: str) -> None:
+        """Forget a user; the tokens stay, and lead nowhere if there is no such user any more."""
+        self._tell(f"user:{kuid}")
+        self._users.pop(kuid)
+
+    def forget_users(self) -> None:
+        """Forget every user, those that are being looked up included."""
+        self._users.clear()
+        self._overtake_all()
+
+    def clear(self) -> None:
+        """Forget everything, look-ups that are under way included."""
+        self._sessions.clear()
+        self._users.clear()
+        self._unknown.clear()
+        self._overtake_all()
+
+    def _may_keep(self) -> bool:
+        return self._is_trusted() and self._is_settled()
+
+    def _tell(self, what: str) -> None:
+        if not self._under_way:
+            return
+        self._time += 1
+        self.news[what] = self._time
+        if len(self.news) > _MOST_NEWS:
+            self._overtake_all()
+
+    def _overtake_all(self) -> None:
+        self._time += 1
+        self.cleared_at = self._time
+        self.news.clear()
+
+    def _drop_key(self, known: _Known) -> None:
+        session = known.session
+        if self._marks.get(session.key_id) == session.fingerprint:
+            del self._marks[session.key_id]
+
+
+def _void(user: KnownUser) -> None:
+    user.version = _VOID
