@@ -4,10 +4,10 @@ Rules of the file: pure, and it never raises. It is the only place where an exce
 does not know shows the client a plain sentence and the log everything. Sources: frames.md §3, §4, §5.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, structs
 
 from gateway.actions import Connection, Context, Endpoint, Reply
 from gateway.protocol.codec import decode_request, decode_text, decode_value, encode_response, sent_text
@@ -18,8 +18,6 @@ __all__ = ["Dispatcher", "Encode"]
 
 Encode = Callable[[Response], bytes]
 """Gives an answer the form of its transport; what has none raises."""
-
-_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Dispatcher:
@@ -45,7 +43,7 @@ class Dispatcher:
         self._new_id = new_id
         self._report = report
 
-    async def handle(self, frame: bytes, connection: Connection) -> bytes:
+    def handle(self, frame: bytes, connection: Connection) -> Coroutine[Any, Any, bytes]:
         """Answer one message.
 
         It waits only for what the action waits for, so a transport may run it up to there without a task.
@@ -56,8 +54,8 @@ class Dispatcher:
         try:
             request = decode_request(frame, self._new_id)
         except BadFrame as fault:
-            return self._refuse_frame(fault)
-        return await self.answer(request, connection, encode_response)
+            return _done(self._refuse_frame(fault))
+        return self.answer(request, connection, encode_response)
 
     async def answer(self, request: Request, connection: Connection, encode: Encode) -> bytes:
         """Answer one request; as `handle`, in the form that `encode` gives it.
@@ -100,23 +98,20 @@ class Dispatcher:
         return self.refuse(request, error, encode_response)
 
     def _response(self, request: Request, result: object, error: ApiError | None = None) -> Response:
-        reply = result if isinstance(result, Reply) else None
-        return Response(
+        response = Response(
             action=request.action or sent_text(request, "action"),
+            collection=request.collection,
             controller=request.controller or sent_text(request, "controller"),
             error=None if error is None else error_body(error),
+            index=request.index,
             node=self._node,
             request_id=request.request_id,
-            result=result if reply is None else reply.result,
-            room=request.request_id,
+            result=result,
             status=200 if error is None else error.status,
             volatile=request.volatile,
-            index=request.index,
-            collection=request.collection,
-            headers=_NO_HEADERS if reply is None else reply.headers,
-            cookie=None if reply is None else reply.cookie,
-            content_type=None if reply is None else reply.content_type,
+            room=request.request_id,
         )
+        return _unfolded(response, result) if isinstance(result, Reply) else response
 
     def _refuse_frame(self, fault: BadFrame) -> bytes:
         error = api_error("network.websocket.unexpected_error", fault.reason)
@@ -134,6 +129,21 @@ class Dispatcher:
                 status=error.status,
             )
         )
+
+
+async def _done(answer: bytes) -> bytes:
+    return answer
+
+
+def _unfolded(response: Response, reply: Reply) -> Response:
+    """What an action has to say beyond its result has places of its own in an answer."""
+    return structs.replace(
+        response,
+        result=reply.result,
+        headers=reply.headers,
+        cookie=UNSET if reply.cookie is None else reply.cookie,
+        content_type=UNSET if reply.content_type is None else reply.content_type,
+    )
 
 
 def error_body(error: ApiError) -> Mapping[str, Any]:

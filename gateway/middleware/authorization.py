@@ -3,7 +3,9 @@
 Rules of the file: one endpoint around the next. 401 for the anonymous, 403 for everybody else (rights.md, "Outcome").
 """
 
-from msgspec import UNSET, Raw, UnsetType
+from collections.abc import Awaitable
+
+from msgspec import UNSET, Raw
 
 from gateway.actions import Context, Endpoint, Middleware, Rights
 from gateway.protocol.codec import decode_text, decode_value
@@ -22,10 +24,14 @@ def authorization(first_admin: FirstAdmin) -> Middleware:
     """
 
     def around(endpoint: Endpoint) -> Endpoint:
-        async def authorize(request: Request, context: Context) -> object:
+        def authorize(request: Request, context: Context) -> Awaitable[object]:
+            if _allow(context.principal.rights, request):
+                return endpoint(request, context)
+            return make_exception(request, context)
+
+        async def make_exception(request: Request, context: Context) -> object:
             principal = context.principal
-            allowed = _allow(principal.rights, request)
-            if not allowed and not await first_admin.may_pass(request, principal, is_local=context.connection.is_local):
+            if not await first_admin.may_pass(request, principal, is_local=context.connection.is_local):
                 name = "unauthorized" if principal.is_anonymous else "forbidden"
                 raise api_error(f"security.rights.{name}", request.controller, request.action, principal.kuid)
             return await endpoint(request, context)
@@ -36,14 +42,17 @@ def authorization(first_admin: FirstAdmin) -> Middleware:
 
 
 def _allow(rights: Rights, request: Request) -> bool:
-    if not rights.allow(request.controller, request.action, _name(request.index), _name(request.collection)):
+    index, collection = request.index, request.collection
+    index_name = None if index is UNSET else _name(index)
+    collection_name = None if collection is UNSET else _name(collection)
+    if not rights.allow(request.controller, request.action, index_name, collection_name):
         return False
     return request.targets is UNSET or _allow_targets(rights, request, request.targets)
 
 
-def _name(sent: Raw | UnsetType) -> str | None:
+def _name(sent: Raw) -> str | None:
     """A name as rights compare it; what is no text stands for itself, so that it cannot pass for no name at all."""
-    if sent is UNSET or bytes(sent) == b"null":
+    if bytes(sent) == b"null":
         return None
     text = decode_text(sent)
     return bytes(sent).decode() if text is None else text

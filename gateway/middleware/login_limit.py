@@ -4,7 +4,7 @@ Rules of the file: one endpoint around the next; the time is handed in. Failed l
 ones (rights.md, "Rate limits").
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
 from gateway.actions import Connection, Context, Endpoint, Middleware
@@ -31,11 +31,11 @@ def login_limit(per_second: int, now: Callable[[], int]) -> Middleware:
         return logins
 
     def around(endpoint: Endpoint) -> Endpoint:
-        async def limit(request: Request, context: Context) -> object:
+        def limit(request: Request, context: Context) -> Awaitable[object]:
             is_login = request.action == "login" and request.controller == "auth"
             if is_login and per_second and count(context.connection) > per_second:
                 raise api_error("api.process.too_many_logins_requests")
-            return await endpoint(request, context)
+            return endpoint(request, context)
 
         return limit
 

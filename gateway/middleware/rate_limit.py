@@ -34,9 +34,14 @@ def rate_limit(now: Callable[[], int], processes: int = 1, lease: Lease = _no_le
     limiter = _Limiter(now, processes, lease)
 
     def around(endpoint: Endpoint) -> Endpoint:
-        async def limit(request: Request, context: Context) -> object:
+        def limit(request: Request, context: Context) -> Awaitable[object]:
             most = context.principal.rate_limit
-            if most and _is_counted(request, context) and not await limiter.admits(context, most):
+            if most and _is_counted(request, context):
+                return count(request, context, most)
+            return endpoint(request, context)
+
+        async def count(request: Request, context: Context, most: int) -> object:
+            if not await limiter.admits(context, most):
                 raise api_error("api.process.too_many_requests")
             return await endpoint(request, context)
 

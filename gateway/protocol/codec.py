@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, structs
 
 from gateway.protocol import arguments
 from gateway.protocol.errors import ApiError, api_error
@@ -24,6 +24,7 @@ __all__ = [
     "decode_json",
     "decode_list",
     "decode_request",
+    "decode_sdk",
     "decode_text",
     "decode_value",
     "encode",
@@ -45,7 +46,7 @@ T = TypeVar("T")
 
 _ABSENT = Raw(b"null")
 _LONGEST_PING = 64
-_NULL = ord(b"n")
+_BRACE, _NULL = b"{n"
 _QUOTE = ord(b'"')
 
 
@@ -61,28 +62,6 @@ class _Envelope(Struct, gc=False, rename="camel"):
     targets: Raw | UnsetType = UNSET
 
 
-class _HttpResponse(Struct, gc=False, rename="camel"):
-    """`Response` with the wire's spelling and order."""
-
-    action: str | None
-    collection: Raw | UnsetType
-    controller: str | None
-    error: Any
-    headers: Any
-    index: Raw | UnsetType
-    node: str
-    request_id: Any
-    result: Any
-    status: int
-    volatile: Raw | None
-
-
-class _WireResponse(_HttpResponse, gc=False):
-    """The same for a socket, whose SDKs find the pending call by `room`."""
-
-    room: str
-
-
 class _WireNotification(Struct, gc=False, rename="camel"):
     status: int
     info: str
@@ -94,8 +73,14 @@ class _WireNotification(Struct, gc=False, rename="camel"):
     expires_at: int | UnsetType = UNSET
 
 
+class _Sdk(Struct, gc=False, rename="camel"):
+    sdk_name: Any = None
+    sdk_version: Any = UNSET
+
+
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
+_sdk_decoder = msgspec.json.Decoder(_Sdk)
 _any_decoder = msgspec.json.Decoder()
 
 
@@ -140,16 +125,16 @@ def decode_request(frame: bytes, new_id: Callable[[], str]) -> Request:
         envelope = _envelope_decoder.decode(frame)
     except (msgspec.MsgspecError, RecursionError):
         envelope = _read_envelope(frame)
-    volatile = envelope.volatile
-    if volatile is not _ABSENT or envelope.body is not _ABSENT:
-        _check_containers(envelope)
+    volatile = None if envelope.volatile is _ABSENT else _object_or_none(envelope.volatile, envelope.request_id)
+    if envelope.body is not _ABSENT and memoryview(envelope.body)[0] not in b"{[n":
+        _refuse("body", "an object or an array", envelope.request_id)
     return Request(
         controller=envelope.controller or "",
         action=envelope.action or "",
         request_id=envelope.request_id or new_id(),
         payload=frame,
         jwt=envelope.jwt,
-        volatile=None if volatile is _ABSENT or memoryview(volatile)[0] == _NULL else volatile,
+        volatile=volatile,
         index=envelope.index,
         collection=envelope.collection,
         targets=envelope.targets,
@@ -187,46 +172,31 @@ def sent_text(request: Request, name: str) -> str | None:
     return None if raw is None else decode_text(raw)
 
 
+def decode_sdk(volatile: Raw) -> tuple[Any, Any]:
+    """Read what a client says of its SDK: its name, None if it says nothing; its version, UNSET likewise.
+
+    Raises:
+        BadRequestError: a number in the place of either is out of range.
+    """
+    try:
+        sdk = _sdk_decoder.decode(volatile)
+    except msgspec.ValidationError:
+        fields = decode_value("volatile", volatile)
+        return fields.get("sdkName"), fields.get("sdkVersion", UNSET)
+    return sdk.sdk_name, sdk.sdk_version
+
+
 def encode_response(response: Response) -> bytes:
     """Write one answer as JSON (frames.md §3); of a raw one, the result with its room beside it."""
-    if response.content_type is not None:
+    if response.content_type is not UNSET:
         result = response.result
         return _encoder.encode({**result, "room": response.room} if isinstance(result, dict) else result)
-    return _encoder.encode(
-        _WireResponse(
-            response.action,
-            response.collection,
-            response.controller,
-            response.error,
-            response.headers,
-            response.index,
-            response.node,
-            response.request_id,
-            response.result,
-            response.status,
-            response.volatile,
-            response.room,
-        )
-    )
+    return _encoder.encode(response if response.cookie is UNSET else structs.replace(response, cookie=UNSET))
 
 
 def encode_envelope(response: Response) -> bytes:
     """Write one answer as JSON for HTTP: without `room` (http.md)."""
-    return _encoder.encode(
-        _HttpResponse(
-            response.action,
-            response.collection,
-            response.controller,
-            response.error,
-            response.headers,
-            response.index,
-            response.node,
-            response.request_id,
-            response.result,
-            response.status,
-            response.volatile,
-        )
-    )
+    return _encoder.encode(structs.replace(response, room=UNSET, cookie=UNSET))
 
 
 def indented(text: bytes) -> bytes:
@@ -338,11 +308,13 @@ def _unreadable(reason: str, frame: bytes) -> BadFrame:
     return BadFrame(reason, Raw(_encoder.encode(request_id)), request_id)
 
 
-def _check_containers(envelope: _Envelope) -> None:
-    if memoryview(envelope.volatile)[0] not in b"{n":
-        _refuse("volatile", "an object", envelope.request_id)
-    if memoryview(envelope.body)[0] not in b"{[n":
-        _refuse("body", "an object or an array", envelope.request_id)
+def _object_or_none(volatile: Raw, request_id: str | None) -> Raw | None:
+    kind = memoryview(volatile)[0]
+    if kind == _BRACE:
+        return volatile
+    if kind != _NULL:
+        _refuse("volatile", "an object", request_id)
+    return None
 
 
 def _refuse(name: str, expected: str, request_id: str | None) -> NoReturn:

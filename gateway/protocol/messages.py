@@ -49,32 +49,35 @@ class Cookie(Struct, frozen=True):
     expires_at: int = -1
 
 
-class Response(Struct, frozen=True, gc=False):
-    """One answer; its fields are the keys of the wire in the original's order (frames.md §3).
+class Response(Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
+    """One answer; its fields are the keys of the wire in the original's order (frames.md §3), what is UNSET left out.
+
+    The one noun that carries the wire's spelling: copying it into another for the encoder would cost each answer as
+    much as encoding it.
 
     Attributes:
-        result: any JSON value; UNSET leaves the key out (an action that returned nothing).
-        request_id: the request's; a bad frame's may be any JSON.
-        room: always a string, equal to `request_id` where that is one: SDKs find the pending call by it. Sockets only.
         headers: further headers, names in lower case.
-        cookie: HTTP only.
-        content_type: of a raw answer, whose `result` goes out without an envelope; None for an ordinary one.
+        request_id: the request's; a bad frame's may be any JSON.
+        result: any JSON value; UNSET leaves the key out (an action that returned nothing).
+        room: always a string, equal to `request_id` where that is one: SDKs find the pending call by it. Sockets only.
+        cookie: HTTP only; in no envelope.
+        content_type: of a raw answer, whose `result` goes out without an envelope; UNSET for an ordinary one.
     """
 
     action: str | None
+    collection: Raw | UnsetType = UNSET
     controller: str | None
     error: Mapping[str, Any] | None
+    headers: Mapping[str, str] = {}
+    index: Raw | UnsetType = UNSET
     node: str
     request_id: Any
     result: Any
-    room: str
     status: int
     volatile: Raw | None = None
-    index: Raw | UnsetType = UNSET
-    collection: Raw | UnsetType = UNSET
-    headers: Mapping[str, str] = {}
-    cookie: Cookie | None = None
-    content_type: str | None = None
+    room: str | UnsetType
+    cookie: Cookie | UnsetType = UNSET
+    content_type: str | UnsetType = UNSET
 
 
 class Notification(Struct, frozen=True, gc=False):

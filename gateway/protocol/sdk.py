@@ -3,17 +3,20 @@
 Rules of the file: pure; a client that says nothing of itself passes.
 """
 
+import functools
 import re
-from typing import Any
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
-from gateway.protocol.codec import decode_value
+from gateway.protocol.codec import decode_sdk
 from gateway.protocol.errors import api_error
 
 __all__ = ["check_sdk"]
 
 _LOWEST_VERSION = {"js": 7, "csharp": 2, "cpp": 2, "java": 3, "android": 5, "go": 3, "php": 4}
+_LONGEST_NAME = 64
+"""No SDK has a longer one, and what is remembered of the wire is bounded."""
+
 _MAJOR = re.compile(r"[0-9]{1,9}")
 
 
@@ -26,21 +29,20 @@ def check_sdk(volatile: Raw) -> None:
     Raises:
         BadRequestError: `api.process.incompatible_sdk_version`.
     """
-    text = memoryview(volatile)
-    if b"sdk" not in bytes(text):
-        return
-    fields = decode_value("volatile", volatile)
-    if "sdkVersion" in fields:
-        raise api_error("api.process.incompatible_sdk_version", fields["sdkVersion"], "an SDK of 2019 or later")
-    _check_name(fields.get("sdkName"))
+    name, version = decode_sdk(volatile)
+    if version is not UNSET:
+        raise api_error("api.process.incompatible_sdk_version", version, "an SDK of 2019 or later")
+    if isinstance(name, str) and len(name) <= _LONGEST_NAME and (lowest := _missed(name)) is not None:
+        raise api_error("api.process.incompatible_sdk_version", name, lowest)
 
 
-def _check_name(name: Any) -> None:
-    if not isinstance(name, str):
-        return
+@functools.lru_cache(maxsize=256)  # the clients of a gateway are many, their SDKs are few
+def _missed(name: str) -> str | None:
+    """What a name and version fall short of."""
     language, _, version = name.partition("@")
     lowest = _LOWEST_VERSION.get(language)
     # Only the first character counts in the original, so a version 10 is read as 1; ours reads the whole number.
     major = _MAJOR.match(version)
     if lowest is not None and major is not None and int(major[0]) < lowest:
-        raise api_error("api.process.incompatible_sdk_version", name, f"{language} {lowest} or later")
+        return f"{language} {lowest} or later"
+    return None

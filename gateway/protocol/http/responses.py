@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from gateway.protocol.codec import encode, encode_envelope, indented
 from gateway.protocol.http.compression import choose_encoding, deflate
@@ -107,18 +107,18 @@ class Responses:
             ValueError: an action's header cannot stand in a response.
             NotImplementedError, TypeError: its result has no form in JSON, or is no text where the type wants one.
         """
-        if response.content_type in (None, _JSON):
-            body = encode_envelope(response) if response.content_type is None else encode(response.result)
+        if response.content_type in (UNSET, _JSON):
+            body = encode_envelope(response) if response.content_type is UNSET else encode(response.result)
             body = indented(body) if wish.is_pretty else body
         else:
             body = _text(response.result)
         more: dict[str, str] = {}
         content_type = response.content_type or _JSON
-        if response.headers or response.content_type is not None:
+        if response.headers or response.content_type is not UNSET:
             more |= {name.title(): value for name, value in response.headers.items()}
             content_type = more.pop("Content-Type", content_type)
             _check({"Content-Type": content_type, **more})
-        if response.cookie is not None:
+        if response.cookie is not UNSET:
             cookie = response.cookie
             more["Set-Cookie"] = set_cookie(cookie.token, cookie.expires_at, secure=wish.is_secure)
         return self._response(response.status, content_type, more, body, wish)
