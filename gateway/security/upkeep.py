@@ -144,7 +144,9 @@ class Upkeep:
         """
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._rights_changed.wait(), _RETRY_S)
+                # Not `wait_for`: before Python 3.12 it forgets that it was cancelled if the event comes just then.
+                async with asyncio.timeout(_RETRY_S):
+                    await self._rights_changed.wait()
             if not self._rights_changed.is_set() and self.follower.is_trusted():
                 continue
             self._rights_changed.clear()
