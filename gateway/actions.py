@@ -181,7 +181,8 @@ def action(name: str, *, logged_in_only: bool = False) -> Callable[[Handler], Ha
     The method takes, by annotation and in any order: one `Arguments` subclass, a `Context`, a `Request`; each at
     most once. It returns the JSON value of `result` (`msgspec.UNSET` leaves the key out), or a `Reply`, or raises an
     `ApiError`.
-    A plain function must not block; one that waits is an `async def`.
+    A plain function must not block; one that waits is an `async def`. One that seldom waits is a plain function that
+    returns either the value or a coroutine of it: what is at hand is answered without a task.
     """
 
     def mark(handler: Handler) -> Handler:

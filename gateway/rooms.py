@@ -50,7 +50,7 @@ from gateway.security.shelf import Shelf
 from gateway.security.strategies import Strategies, Strategy
 from gateway.security.tokens import Signer
 from gateway.security.upkeep import Upkeep, ending
-from gateway.security.users import USER_SCHEMA, Owned, SelfController, Users, UsersController
+from gateway.security.users import USER_SCHEMA, Owned, Portraits, SelfController, Users, UsersController
 from gateway.storage.certain_insert import CertainInsert
 from gateway.storage.mongo import Collection, Database, Document, Transaction
 from gateway.storage.queries import Schema
@@ -297,6 +297,7 @@ class Rooms:
             self.strategies,
             self.users,
             self.database,
+            self.upkeep.revocations,
             requires_password=self._config.security.requires_password,
             most_hits=self._config.limits.documents_fetch_count,
         )
@@ -304,7 +305,7 @@ class Rooms:
             ApiKeysController(api_keys),
             OwnApiKeysController(api_keys),
             UsersController(self.users, restricted, self.sessions.end_all),
-            SelfController(self.users),
+            SelfController(self.users, Portraits(self.users, None if self._added_strategies else self.upkeep.cache)),
             CredentialsController(credentials),
             OwnCredentialsController(credentials),
             FirstAdminController(self.first_admin),

@@ -4,9 +4,11 @@ Rules of the file: pure; everything that can be known at registration is worked 
 one look-up and at most one decoding.
 """
 
+import functools
 import inspect
+import operator
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -35,7 +37,6 @@ class _Route(Struct, frozen=True):
     handler: Callable[..., Any]
     decoder: ArgumentsDecoder[Any] | None
     slots: tuple[tuple[str, type], ...]
-    waits: bool
     logged_in_only: bool
     signature: Signature
 
@@ -86,10 +87,11 @@ class Router:
         if route.logged_in_only and context.principal.is_anonymous:
             raise api_error("security.rights.unauthorized", request.controller, request.action)
         arguments = _arguments(route, request, context)
-        if route.waits:
+        result = route.handler(**arguments)
+        if inspect.iscoroutine(result):
             await hand_over()
-            return await route.handler(**arguments)
-        return route.handler(**arguments)
+            return await result
+        return result
 
     def _register(self, controller: Controller) -> None:
         routes = self._routes.setdefault(controller.name, {})
@@ -141,10 +143,16 @@ def _route(controller: Controller, handler: Callable[..., Any], note: Action) ->
         handler,
         _decoder(shape, where),
         tuple(slots),
-        inspect.iscoroutinefunction(handler),
         note.logged_in_only,
-        Signature(shape, hints.get("return", Any), _summary(handler), note.logged_in_only),
+        Signature(shape, _result(hints.get("return", Any)), _summary(handler), note.logged_in_only),
     )
+
+
+def _result(hint: Any) -> Any:
+    """What an answer holds in the end, of a handler that returns it at once or a coroutine that will."""
+    kinds = typing.get_args(hint)
+    at_once = tuple(kind for kind in kinds if typing.get_origin(kind) is not Coroutine)
+    return hint if len(at_once) == len(kinds) else functools.reduce(operator.or_, at_once)
 
 
 def _summary(handler: Callable[..., Any]) -> str:

@@ -1,6 +1,7 @@
 """The router: what it refuses to register, how it fills a handler, and in which order it checks a request."""
 
 import json
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -51,6 +52,11 @@ class Greeter(Controller):
     async def waiting(self, arguments: Greeting) -> str:
         """Answer after giving way."""
         return f"hello {arguments.to}, at last"
+
+    @action("seldom")
+    def seldom(self, arguments: Greeting) -> str | Coroutine[Any, Any, str]:
+        """Wait for those far away only."""
+        return self.waiting(arguments) if arguments.to == "the far side" else f"hello {arguments.to}"
 
     @action("bare")
     def bare(self) -> str:
@@ -117,6 +123,7 @@ def router() -> Router:
     [
         ("plain", "hello you"),
         ("waiting", "hello you, at last"),
+        ("seldom", "hello you"),
         ("bare", "hello"),
         ("context", "alice"),
         ("nothing", True),
@@ -137,12 +144,24 @@ def test_signatures_tell_what_each_action_takes_and_gives(router: Router) -> Non
     assert list(router.actions["greeter"]) == list(signatures)
     assert Signature(Greeting, str, "Greet those who are logged in.", logged_in_only=True) == signatures["members"]
     assert Signature(Greeting, list[str], "Take everything.", logged_in_only=False) == signatures["forwards"]
+    assert Signature(Greeting, str, "Wait for those far away only.", logged_in_only=False) == signatures["seldom"]
     assert NoArguments == signatures["bare"].arguments == signatures["nothing"].arguments
 
 
 def test_a_body_is_read_into_the_type_of_its_field(router: Router) -> None:
     """The argument's own class, defined inside another one."""
     assert "dear" == call(router, "greeter:write", body={"text": "dear"})
+
+
+@pytest.mark.parametrize(("to", "steps"), [("you", 1), ("the far side", 2)])
+def test_a_handler_that_seldom_waits_gives_way_only_then(router: Router, to: str, steps: int) -> None:
+    """What is at hand is answered in the first step, and needs no task."""
+    asking = router(Request("greeter", "seldom", "r", json.dumps({"to": to}).encode()), ALICE_CONTEXT)
+
+    for _ in range(steps - 1):
+        assert asking.send(None) is None
+    with pytest.raises(StopIteration, match=f"hello {to}"):
+        asking.send(None)
 
 
 def test_a_handler_that_waits_gives_way_before_it_runs() -> None:
@@ -176,7 +195,7 @@ def test_a_handler_that_waits_gives_way_before_it_runs() -> None:
 
 def test_actions_are_listed_in_the_order_of_registration() -> None:
     """`server:publicApi` describes what is there; helpers are not."""
-    names = ("plain", "waiting", "bare", "context", "nothing", "forwards", "backwards", "members", "write")
+    names = ("plain", "waiting", "seldom", "bare", "context", "nothing", "forwards", "backwards", "members", "write")
 
     assert {"greeter": names} == Router([Greeter()]).actions
 
@@ -239,7 +258,7 @@ def test_controllers_that_share_a_name_are_merged() -> None:
 
     assert "second" == call(router, "greeter:second")
     assert "hello" == call(router, "greeter:bare")
-    assert 10 == len(router.actions["greeter"])
+    assert 11 == len(router.actions["greeter"])
 
 
 def test_a_controller_of_a_user_stands_beside_ours() -> None:

@@ -12,6 +12,7 @@ from gateway.actions import Context, Controller, action
 from gateway.protocol.arguments import Arguments, OptionalId, RequiredId
 from gateway.protocol.errors import ApiError, BadRequestError, ForbiddenError, PreconditionError, api_error
 from gateway.security.records import Document
+from gateway.security.revocations import Revocations
 from gateway.security.strategies import Strategies
 from gateway.security.users import Users
 from gateway.storage.mongo import Database, Transaction
@@ -74,16 +75,25 @@ class Credentials:
         strategies: the ways to log in.
         users: who may have credentials.
         database: for transactions.
+        revocations: told of users whose credentials change.
         requires_password: changing or deleting one's own needs the present password.
         most_hits: largest page of a search.
     """
 
     def __init__(
-        self, strategies: Strategies, users: Users, database: Database, *, requires_password: bool, most_hits: int
+        self,
+        strategies: Strategies,
+        users: Users,
+        database: Database,
+        revocations: Revocations,
+        *,
+        requires_password: bool,
+        most_hits: int,
     ) -> None:
         self.strategies = strategies
         self._users = users
         self._database = database
+        self._revocations = revocations
         self._requires_password = requires_password
         self._most_hits = most_hits
 
@@ -106,6 +116,7 @@ class Credentials:
         try:
             prepared = await strategy.prepare(kuid, fields, updater=updater, is_update=is_update)
             await self._database.transaction(work)
+            self._revocations.user_changed(kuid)
             return await self.show(name, kuid)
         except ApiError:
             await self._users.get(kuid)  # that the user has gone says more than what has gone with them
@@ -142,8 +153,15 @@ class Credentials:
         Raises:
             PreconditionError: there are none.
         """
-        if not await self.strategies.get(name).remove(kuid):
-            raise _none()
+        strategy = self.strategies.get(name)
+
+        async def work(transaction: Transaction) -> None:
+            if not await strategy.remove(kuid, transaction):
+                raise _none()
+            await self._users.touch(kuid, transaction)
+
+        await self._database.transaction(work)
+        self._revocations.user_changed(kuid)
         return {"acknowledged": True}
 
     async def check_present(self, name: str, kuid: str, password: Any) -> None:

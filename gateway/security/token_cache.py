@@ -5,24 +5,24 @@ something up and wants it remembered says when it began: what was told meanwhile
 that was under way during a revocation cannot bring the token back. Never in here: tokens, and what counts once.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from gateway.actions import Principal, Session
+from gateway.security.bounded import Bounded
 
 __all__ = ["KnownUser", "LookUp", "TokenCache"]
 
 _MOST_UNKNOWN = 10_000
+_MOST_PORTRAITS = 10_000
+_LARGEST_PORTRAIT = 2048
+"""Bytes: 20 MB for all of them."""
 _MOST_NEWS = 10_000
 """Told while look-ups are under way; beyond it none of them is remembered."""
 
 _VOID = -1
-
-Value = TypeVar("Value")
 
 
 class KnownUser(Struct):
@@ -44,55 +44,6 @@ class _Known(Struct):
 
     session: Session
     user: KnownUser | None = None
-
-
-class _Entry(Struct, Generic[Value]):
-    value: Value
-    is_used: bool = False
-
-
-class _Bounded(Generic[Value]):
-    """Values by name, a bounded number; what was not used since it was last looked at goes first (CLOCK)."""
-
-    def __init__(self, most: int, dropped: Callable[[Value], None] = lambda _: None) -> None:
-        self._most = most
-        self._dropped = dropped
-        self.entries: OrderedDict[str, _Entry[Value]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def get(self, name: str) -> Value | None:
-        entry = self.entries.get(name)
-        if entry is None:
-            return None
-        entry.is_used = True
-        return entry.value
-
-    def put(self, name: str, value: Value) -> None:
-        self.pop(name)
-        if self._most:
-            while len(self.entries) >= self._most:
-                self._evict()
-            self.entries[name] = _Entry(value)
-
-    def pop(self, name: str) -> None:
-        entry = self.entries.pop(name, None)
-        if entry is not None:
-            self._dropped(entry.value)
-
-    def clear(self) -> None:
-        for entry in self.entries.values():
-            self._dropped(entry.value)
-        self.entries.clear()
-
-    def _evict(self) -> None:
-        name, entry = self.entries.popitem(last=False)
-        if entry.is_used:
-            entry.is_used = False
-            self.entries[name] = entry
-        else:
-            self._dropped(entry.value)
 
 
 class LookUp:
@@ -120,6 +71,11 @@ class LookUp:
         if not self.is_overtaken(kuid=kuid):
             self._cache.put_user(kuid, user)
 
+    def keep_portrait(self, kuid: str, portrait: bytes) -> None:
+        """Remember what a user looks like, unless overtaken, or too large."""
+        if len(portrait) <= _LARGEST_PORTRAIT and not self.is_overtaken(kuid=kuid):
+            self._cache.put_portrait(kuid, portrait)
+
     def keep_unknown(self, mark: str) -> None:
         """Remember for a moment that there is no such token, unless overtaken."""
         if not self.is_overtaken(mark=mark):
@@ -127,7 +83,7 @@ class LookUp:
 
 
 class TokenCache:
-    """Sessions by fingerprint, users by id.
+    """Sessions by fingerprint, users by id, and what these look like to themselves.
 
     Args:
         most: sessions that are kept, and users; 0 for none.
@@ -155,9 +111,10 @@ class TokenCache:
         self._is_settled = is_settled
         self._clock = clock
         self._unknown_s = unknown_s
-        self._sessions: _Bounded[_Known] = _Bounded(most, self._drop_key)
-        self._users: _Bounded[KnownUser] = _Bounded(most, _void)
-        self._unknown: _Bounded[float] = _Bounded(min(most, _MOST_UNKNOWN))
+        self._sessions: Bounded[_Known] = Bounded(most, self._drop_key)
+        self._users: Bounded[KnownUser] = Bounded(most, _void)
+        self._portraits: Bounded[bytes] = Bounded(min(most, _MOST_PORTRAITS))
+        self._unknown: Bounded[float] = Bounded(min(most, _MOST_UNKNOWN))
         self._marks: dict[str, str] = {}
         self._under_way = 0
         self._time = 0
@@ -202,6 +159,11 @@ class TokenCache:
             known.user = user
         return user
 
+    def portrait(self, kuid: str) -> bytes | None:
+        """What a user looks like, None if not known."""
+        portrait = self._portraits.get(kuid)
+        return portrait if portrait is not None and self._is_trusted() else None
+
     def is_unknown(self, mark: str) -> bool:
         """Tell whether a moment ago there was no such token.
 
@@ -234,6 +196,11 @@ class TokenCache:
         if self._may_keep():
             self._users.put(kuid, user)
 
+    def put_portrait(self, kuid: str, portrait: bytes) -> None:
+        """Remember what a user looks like, as was just read."""
+        if self._may_keep():
+            self._portraits.put(kuid, portrait)
+
     def put_unknown(self, mark: str) -> None:
         """Remember that there is no such token."""
         self._unknown.put(mark, self._clock() + self._unknown_s)
@@ -255,16 +222,19 @@ class TokenCache:
         """Forget a user; the tokens stay, and lead nowhere if there is no such user any more."""
         self._tell(f"user:{kuid}")
         self._users.pop(kuid)
+        self._portraits.pop(kuid)
 
     def forget_users(self) -> None:
         """Forget every user, those that are being looked up included."""
         self._users.clear()
+        self._portraits.clear()
         self._overtake_all()
 
     def clear(self) -> None:
         """Forget everything, look-ups that are under way included."""
         self._sessions.clear()
         self._users.clear()
+        self._portraits.clear()
         self._unknown.clear()
         self._overtake_all()
 

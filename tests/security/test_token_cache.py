@@ -1,5 +1,6 @@
 """What is remembered of tokens: bounded, forgotten when told, and never newer in here than in the database."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -94,6 +95,42 @@ def test_the_number_of_tokens_is_bounded(house: House) -> None:
 
     assert {"tokens": 100, "users": 100, "unknown": 100} == house.cache.sizes
     assert 100 == len(house.cache._marks)
+
+
+def test_what_a_user_looks_like_goes_with_what_is_known_of_them(house: House) -> None:
+    """By name, with everybody, with everything; overtaken, too large or not to be trusted it does not come."""
+    forgetting: list[Callable[[], None]] = [
+        lambda: house.cache.forget_user("u"),
+        house.cache.forget_users,
+        house.cache.clear,
+    ]
+    for forget in forgetting:
+        with house.cache.look_up() as looking:
+            looking.keep_portrait("u", b"{}")
+            assert b"{}" == house.cache.portrait("u")
+            forget()
+            assert house.cache.portrait("u") is None
+            looking.keep_portrait("u", b"old")
+        assert house.cache.portrait("u") is None
+
+    with house.cache.look_up() as looking:
+        looking.keep_portrait("u", b"x" * 2049)
+        assert house.cache.portrait("u") is None
+        house.is_trusted = False
+        looking.keep_portrait("u", b"{}")
+        house.is_trusted = True
+    assert house.cache.portrait("u") is None
+
+
+def test_k14_no_user_is_shown_while_nothing_can_be_trusted(house: House) -> None:
+    """What was there before is there again afterwards."""
+    with house.cache.look_up() as looking:
+        looking.keep_portrait("u", b"{}")
+    house.is_trusted = False
+    assert house.cache.portrait("u") is None
+
+    house.is_trusted = True
+    assert b"{}" == house.cache.portrait("u")
 
 
 def test_what_is_in_use_stays_and_what_is_not_goes(house: House) -> None:

@@ -1,6 +1,9 @@
 """What is asked of sessions: the `auth:` actions on tokens."""
 
-from gateway.actions import ANONYMOUS_ID, Context, Controller, Reply, action
+from collections.abc import Coroutine
+from typing import Any
+
+from gateway.actions import ANONYMOUS_ID, Context, Controller, Reply, Session, action
 from gateway.protocol.arguments import pick
 from gateway.protocol.errors import ApiError, api_error
 from gateway.protocol.messages import Cookie
@@ -69,7 +72,7 @@ class SessionsController(Controller):
         return Reply(done, cookie=Cookie(None)) if arguments.cookie_auth else done
 
     @action("checkToken")
-    async def check_token(self, arguments: CheckToken, context: Context) -> Document:
+    def check_token(self, arguments: CheckToken, context: Context) -> Document | Coroutine[Any, Any, Document]:
         """Tell whether a token counts; one that does not is an answer, not an error."""
         self._check_mode(is_cookie=arguments.cookie_auth)
         body = arguments.body or {}
@@ -79,16 +82,30 @@ class SessionsController(Controller):
         if not token:
             return {"expiresAt": None, "kuid": ANONYMOUS_ID, "valid": True}
         try:
-            session = await self._sessions.verify(token)
+            session = self._sessions.known(token, context.connection)
         except ApiError as error:
-            if error.status != _UNAUTHORIZED:
-                raise
-            return {"state": error.message, "valid": False}
-        return {"expiresAt": session.expires_at, "kuid": session.kuid, "valid": True}
+            return _refused(error)
+        return self._look_up(token) if session is None else _valid(session)
+
+    async def _look_up(self, token: str) -> Document:
+        try:
+            return _valid(await self._sessions.verify(token))
+        except ApiError as error:
+            return _refused(error)
 
     def _check_mode(self, *, is_cookie: bool) -> None:
         if is_cookie and not self._cookies:
             raise api_error("security.cookie.unsupported")
+
+
+def _valid(session: Session) -> Document:
+    return {"expiresAt": session.expires_at, "kuid": session.kuid, "valid": True}
+
+
+def _refused(error: ApiError) -> Document:
+    if error.status != _UNAUTHORIZED:
+        raise error
+    return {"state": error.message, "valid": False}
 
 
 def _handed(result: Document, token: str, *, in_cookie: bool) -> Document | Reply:

@@ -102,6 +102,19 @@ class Recogniser:
             self._links.link(connection, session, token)
         return session, principal
 
+    def known(self, token: str, connection: Connection) -> Session | None:
+        """Return what a token stands for at this moment if that is remembered, else None.
+
+        Raises:
+            UnauthorizedError: `security.token.invalid`: known, and ended.
+        """
+        if not may_be_token(token):
+            return None
+        session = self._cache.session(self._links.latest(connection, token) or fingerprint(token))
+        if session is not None:
+            self._check_time(session)
+        return session
+
     async def verify(self, token: str) -> Session:
         """Return what a token stands for at this moment.
 

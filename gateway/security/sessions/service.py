@@ -101,6 +101,7 @@ class Sessions:
         self.recall = recogniser.recall
         self.recognise = recogniser.recognise
         self.verify = recogniser.verify
+        self.known = recogniser.known
         self.principal = recogniser.principal
 
     @property

@@ -2,6 +2,16 @@
 
 from gateway.security.users.actions import SelfController, UsersController
 from gateway.security.users.checks import is_anonymous
+from gateway.security.users.portraits import Portraits
 from gateway.security.users.service import ANONYMOUS_USER, USER_SCHEMA, Owned, Users
 
-__all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "SelfController", "Users", "UsersController", "is_anonymous"]
+__all__ = [
+    "ANONYMOUS_USER",
+    "USER_SCHEMA",
+    "Owned",
+    "Portraits",
+    "SelfController",
+    "Users",
+    "UsersController",
+    "is_anonymous",
+]

@@ -1,6 +1,6 @@
 """What is asked of users: the `security:` actions on anybody, the `auth:` actions on oneself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from gateway.actions import Context, Controller, action
@@ -19,6 +19,7 @@ from gateway.security.users.arguments import (
     WriteUser,
 )
 from gateway.security.users.checks import is_anonymous
+from gateway.security.users.portraits import Portraits
 from gateway.security.users.service import ANONYMOUS_USER, Users
 
 __all__ = ["SelfController", "UsersController"]
@@ -159,16 +160,17 @@ class SelfController(Controller):
 
     name = "auth"
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Users, portraits: Portraits) -> None:
         self._users = users
+        self._portraits = portraits
 
     @action("getCurrentUser")
-    async def get(self, context: Context) -> Document:
+    def get(self, context: Context) -> Document | Coroutine[Any, Any, Document]:
         """Show the caller, and the ways in which they can log in."""
         kuid = context.principal.kuid
         if context.principal.is_anonymous:
             return ANONYMOUS_USER | {"strategies": []}
-        return present(await self._users.get(kuid)) | {"strategies": await self._users.strategies.of_user(kuid)}
+        return self._portraits.recall(kuid) or self._portraits.draw(kuid)
 
     @action("updateSelf", logged_in_only=True)
     async def update(self, arguments: UpdateSelf, context: Context) -> Document:

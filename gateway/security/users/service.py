@@ -103,8 +103,12 @@ class Users:
         Raises:
             NotFoundError: `security.user.not_found`.
         """
-        if not await self._collection.update_one({"_id": kuid}, {"$inc": {"held": 1}}, transaction=transaction):
+        if not await self.touch(kuid, transaction):
             raise api_error("security.user.not_found", kuid)
+
+    async def touch(self, kuid: str, transaction: Transaction) -> bool:
+        """Change a user's record, so that all hear of it who follow the users; tell whether there is one."""
+        return await self._collection.update_one({"_id": kuid}, {"$inc": {"held": 1}}, transaction=transaction)
 
     async def rights(self, kuid: str) -> CompiledRights:
         """What a user may do at this moment.
