@@ -295,7 +295,10 @@ def _check_text(frame: bytes) -> None:
             frame.decode()
         except UnicodeDecodeError:
             raise _unreadable("it is not UTF-8", frame) from None
-    if frame.count(b"{") + frame.count(b"[") > MAX_DEPTH and depth(frame) > MAX_DEPTH:
+    brackets = frame.count(b"{")
+    if b"[" in frame:  # to look for one is several times as fast as to count them
+        brackets += frame.count(b"[")
+    if brackets > MAX_DEPTH and depth(frame) > MAX_DEPTH:
         raise _unreadable(f"it is nested more than {MAX_DEPTH} deep", frame)
 
 

@@ -6,6 +6,7 @@ with it. Of its latest token it keeps a digest, so that the next request with th
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Struct, field, structs
 
@@ -13,7 +14,7 @@ from gateway.actions import Connection, Session
 from gateway.security.expiries import Expiries
 from gateway.security.lifetimes import NEVER
 
-__all__ = ["REVOKED", "Ending", "Links"]
+__all__ = ["REVOKED", "Ending", "Line", "Links"]
 
 REVOKED = 4401
 """Close code: the token ended (4000 to 4999 are for applications, RFC 6455 §7.4.2)."""
@@ -37,12 +38,20 @@ class Ending(Struct, frozen=True):
     closes: bool = False
 
 
-class _Line(Struct):
-    """A connection: its tokens, the latest last, and a digest of that one's text."""
+class Line(Struct):
+    """A connection, as far as tokens go.
+
+    Attributes:
+        marks: fingerprints of its tokens, the latest last.
+        digest: of the text of the token that came last; None if that is not linked.
+        mark: its fingerprint.
+        recalled: whatever whoever recognises tokens wants to find again with it.
+    """
 
     marks: list[str] = field(default_factory=list)
     digest: object = None
     mark: str = ""
+    recalled: Any = None
 
 
 class _Linked(Struct):
@@ -76,7 +85,7 @@ class Links:
         self._digest = digest
         self._rearm = rearm
         self._linked: dict[str, _Linked] = {}
-        self._of: dict[str, _Line] = {}
+        self._of: dict[str, Line] = {}
         self._of_user: dict[str, set[str]] = {}
         self._of_key: dict[str, str] = {}
         self._ends = Expiries()
@@ -91,10 +100,10 @@ class Links:
         moments = [moment for one in (self._ends, self._warnings) if (moment := one.earliest) is not None]
         return min(moments, default=None)
 
-    def latest(self, connection: Connection, token: str) -> str | None:
-        """The fingerprint of a token, if it is the one that was last used on a connection; None if it may not be."""
+    def latest(self, connection: Connection, token: str) -> Line | None:
+        """The line of a connection, if this token came last and is linked to it; None if that may be otherwise."""
         line = self._of.get(connection.id)
-        return line.mark or None if line is not None and line.digest == self._digest(token) else None
+        return line if line is not None and line.digest == self._digest(token) else None
 
     def link(self, connection: Connection, session: Session, token: str = "") -> None:
         """Note that a token was used on a connection; with its text it is recognised by `latest`."""
@@ -103,7 +112,7 @@ class Links:
         if connection.protocol == "websocket" and self._is_here(connection):
             line = self._link(connection, session)
             if token:
-                line.mark, line.digest = session.fingerprint, self._digest(token)
+                line.mark, line.digest, line.recalled = session.fingerprint, self._digest(token), None
 
     def unlink(self, connection: Connection, mark: str) -> None:
         """Forget that a token was used on a connection."""
@@ -113,7 +122,7 @@ class Links:
         line = self._of[connection.id]
         line.marks.remove(mark)
         if line.mark == mark:
-            line.mark = ""
+            line.digest = None
         if not line.marks:
             del self._of[connection.id]
         if not linked.connections:
@@ -187,12 +196,12 @@ class Links:
         line = self._of.get(connection.id)
         return () if line is None else tuple(line.marks)
 
-    def _link(self, connection: Connection, session: Session) -> _Line:
+    def _link(self, connection: Connection, session: Session) -> Line:
         mark = session.fingerprint
         line = self._of.get(connection.id)
         if line is None:
-            line = self._of[connection.id] = _Line()
-        line.mark = ""
+            line = self._of[connection.id] = Line()
+        line.digest = None
         marks = line.marks
         if mark in marks:
             marks.remove(mark)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from gateway.actions import Principal, Session
-from gateway.security.bounded import Bounded
+from gateway.security.bounded import Bounded, Entry
 
-__all__ = ["KnownUser", "LookUp", "TokenCache"]
+__all__ = ["KnownUser", "LookUp", "Recalled", "TokenCache"]
 
 _MOST_UNKNOWN = 10_000
 _MOST_PORTRAITS = 10_000
@@ -22,8 +22,6 @@ _LARGEST_PORTRAIT = 2048
 _MOST_NEWS = 10_000
 """Told while look-ups are under way; beyond it none of them is remembered."""
 
-_VOID = -1
-
 
 class KnownUser(Struct):
     """A user, as far as rights go.
@@ -31,7 +29,7 @@ class KnownUser(Struct):
     Attributes:
         profile_ids: of the stored user.
         principal: made of them.
-        version: of the rights that went into it; `_VOID` when the user was forgotten, whoever still points here.
+        version: of the rights that went into it.
     """
 
     profile_ids: tuple[str, ...]
@@ -39,11 +37,22 @@ class KnownUser(Struct):
     version: int
 
 
-class _Known(Struct):
-    """A session, and its user where that was asked for as well."""
+class Recalled(Struct):
+    """A token that was recognised from what is remembered: what it stands for, and how long that holds.
+
+    Attributes:
+        session: what the token stands for.
+        principal: its user.
+        version: of the rights that went into the principal.
+        epoch: of the cache.
+        entries: what it rests on, to be marked as used.
+    """
 
     session: Session
-    user: KnownUser | None = None
+    principal: Principal
+    version: int
+    epoch: int
+    entries: tuple[Entry[Session], Entry[KnownUser] | None]
 
 
 class LookUp:
@@ -96,6 +105,7 @@ class TokenCache:
         hits, misses: requests that were, or were not, recognised from what is remembered; whoever asks counts.
         news: what was told while look-ups are under way → when, as a number that grows.
         cleared_at: when everything was forgotten, likewise.
+        epoch: grows whenever a session or a user goes, for whatever reason.
     """
 
     def __init__(
@@ -111,8 +121,8 @@ class TokenCache:
         self._is_settled = is_settled
         self._clock = clock
         self._unknown_s = unknown_s
-        self._sessions: Bounded[_Known] = Bounded(most, self._drop_key)
-        self._users: Bounded[KnownUser] = Bounded(most, _void)
+        self._sessions: Bounded[Session] = Bounded(most, self._session_gone)
+        self._users: Bounded[KnownUser] = Bounded(most, self._user_gone)
         self._portraits: Bounded[bytes] = Bounded(min(most, _MOST_PORTRAITS))
         self._unknown: Bounded[float] = Bounded(min(most, _MOST_UNKNOWN))
         self._marks: dict[str, str] = {}
@@ -120,6 +130,7 @@ class TokenCache:
         self._time = 0
         self.news: dict[str, int] = {}
         self.cleared_at = 0
+        self.epoch = 0
         self.hits = self.misses = 0
 
     @property
@@ -127,37 +138,41 @@ class TokenCache:
         """How much is remembered: `tokens`, `users`, `unknown`."""
         return {"tokens": len(self._sessions), "users": len(self._users), "unknown": len(self._unknown)}
 
-    def recall(self, mark: str, version: int) -> tuple[Session, Principal] | None:
-        """What a fingerprint stands for and its user's principal, in one look; None if either is not at hand.
+    def recalled(self, session: Session, principal: Principal, version: int) -> Recalled:
+        """Note that a token was recognised from what is remembered.
 
         Args:
-            mark: the fingerprint.
+            session: as it is remembered.
+            principal: its user, as it is remembered, or the anonymous one.
             version: of the rights of this moment.
         """
-        entry = self._sessions.entries.get(mark)
-        if entry is None:
-            return None
-        known = entry.value
-        user = known.user
-        if user is None or user.version != version or not self._is_trusted():
-            return None
-        entry.is_used = True
-        return known.session, user.principal
+        entries = self._sessions.entries[session.fingerprint], self._users.entries.get(session.kuid)
+        return Recalled(session, principal, version, self.epoch, entries)
+
+    def still_holds(self, recalled: Recalled, version: int) -> bool:
+        """Tell whether the token would be recognised again from what is remembered; then it has been used.
+
+        Args:
+            recalled: as `recalled` returned it.
+            version: of the rights of this moment.
+        """
+        if recalled.epoch != self.epoch or recalled.version != version or not self._is_trusted():
+            return False
+        session, user = recalled.entries
+        session.is_used = True
+        if user is not None:
+            user.is_used = True
+        return True
 
     def session(self, mark: str) -> Session | None:
         """What a fingerprint stands for, None if not known; whether it has expired is for the caller to look at."""
-        known = self._sessions.get(mark)
-        return known.session if known is not None and self._is_trusted() else None
+        session = self._sessions.get(mark)
+        return session if session is not None and self._is_trusted() else None
 
-    def user(self, kuid: str, mark: str = "") -> KnownUser | None:
-        """A user, None if not known; at hand from now on for `recall` of a token of theirs."""
+    def user(self, kuid: str) -> KnownUser | None:
+        """A user, None if not known."""
         user = self._users.get(kuid)
-        if user is None or not self._is_trusted():
-            return None
-        known = self._sessions.get(mark)
-        if known is not None:
-            known.user = user
-        return user
+        return user if user is not None and self._is_trusted() else None
 
     def portrait(self, kuid: str) -> bytes | None:
         """What a user looks like, None if not known."""
@@ -187,7 +202,7 @@ class TokenCache:
     def put_session(self, session: Session) -> None:
         """Remember a session that was just read."""
         if self._may_keep():
-            self._sessions.put(session.fingerprint, _Known(session))
+            self._sessions.put(session.fingerprint, session)
             if session.key_id:
                 self._marks[session.key_id] = session.fingerprint
 
@@ -254,11 +269,10 @@ class TokenCache:
         self.cleared_at = self._time
         self.news.clear()
 
-    def _drop_key(self, known: _Known) -> None:
-        session = known.session
+    def _session_gone(self, session: Session) -> None:
+        self.epoch += 1
         if self._marks.get(session.key_id) == session.fingerprint:
             del self._marks[session.key_id]
 
-
-def _void(user: KnownUser) -> None:
-    user.version = _VOID
+    def _user_gone(self, _: KnownUser) -> None:
+        self.epoch += 1

@@ -183,16 +183,32 @@ def test_the_latest_token_of_a_connection_is_recognised_by_its_text(desk: Desk) 
     desk.links.link(line, token("a"), "text of a")
     desk.links.link(other, token("b"), "text of b")
 
-    assert ("a", "b") == (desk.links.latest(line, "text of a"), desk.links.latest(other, "text of b"))
+    assert ("a", "b") == (latest(desk, line, "text of a"), latest(desk, other, "text of b"))
     for text in ("text of b", "text of ", "text of a ", "", "Text of a"):
-        assert desk.links.latest(line, text) is None
+        assert latest(desk, line, text) is None
     desk.links.link(line, token("c"))
-    assert desk.links.latest(line, "text of a") is None
+    assert latest(desk, line, "text of a") is None
     desk.links.link(line, token("c"), "text of c")
-    assert (None, "c") == (desk.links.latest(line, "text of a"), desk.links.latest(line, "text of c"))
+    assert (None, "c") == (latest(desk, line, "text of a"), latest(desk, line, "text of c"))
     desk.links.end("c")
-    assert desk.links.latest(line, "text of c") is None
+    assert latest(desk, line, "text of c") is None
     assert "text" not in str(desk.links._of)
+
+
+def test_what_is_kept_beside_a_token_goes_when_another_one_is_used(desk: Desk) -> None:
+    """The token that comes back has to be recognised anew."""
+    line = desk.line("1")
+    desk.links.link(line, token("a"), "text of a")
+    found = desk.links.latest(line, "text of a")
+    assert found is not None
+    found.recalled = "a"
+
+    desk.links.link(line, token("b"), "text of b")
+    desk.links.link(line, token("a"), "text of a")
+
+    again = desk.links.latest(line, "text of a")
+    assert again is not None
+    assert again.recalled is None
 
 
 def test_a_user_s_tokens_are_found(desk: Desk) -> None:
@@ -351,3 +367,9 @@ def session_of(mark: str) -> Session:
 
 TestBook = Book.TestCase
 TestBook.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+
+
+def latest(desk: Desk, connection: Line, text: str) -> str | None:
+    """The fingerprint of a text, if it is the token that came last."""
+    line = desk.links.latest(connection, text)
+    return None if line is None else line.mark

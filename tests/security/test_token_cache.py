@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from gateway.actions import NOBODY, Principal, Session
-from gateway.security.token_cache import KnownUser, LookUp, TokenCache
+from gateway.security.token_cache import KnownUser, LookUp, Recalled, TokenCache
 
 
 class House:
@@ -120,6 +120,49 @@ def test_what_a_user_looks_like_goes_with_what_is_known_of_them(house: House) ->
         looking.keep_portrait("u", b"{}")
         house.is_trusted = True
     assert house.cache.portrait("u") is None
+
+
+def recalled(house: House) -> Recalled:
+    """The token "a" of the user "u", recognised from what is remembered."""
+    house.keep("a")
+    with house.cache.look_up() as looking:
+        looking.keep_user("u", user("default"))
+    return house.cache.recalled(session("a"), user("default").principal, 1)
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        pytest.param(lambda house: house.cache.forget_token("a"), id="of the token"),
+        pytest.param(lambda house: house.cache.forget_user("u"), id="of the user"),
+        pytest.param(lambda house: house.cache.forget_users(), id="of everybody"),
+        pytest.param(lambda house: house.cache.clear(), id="of everything"),
+        pytest.param(lambda house: house.keep(*map(str, range(200))), id="no room"),
+        pytest.param(lambda house: setattr(house, "is_trusted", False), id="no trust"),
+    ],
+)
+def test_a_recognition_holds_until_something_goes(house: House, news: Callable[[House], None]) -> None:
+    """Whatever the token and its user are forgotten for."""
+    one = recalled(house)
+    assert [True] * 3 == [house.cache.still_holds(one, version=1) for _ in range(3)]
+    assert not house.cache.still_holds(one, version=2)
+
+    news(house)
+
+    assert not house.cache.still_holds(one, version=1)
+
+
+def test_a_token_that_is_recognised_stays(house: House) -> None:
+    """And so does its user: a flood of others does not drive them out, though nobody looks them up by name."""
+    one = recalled(house)
+    for number in range(1000):
+        house.keep(f"{number}")
+        with house.cache.look_up() as looking:
+            looking.keep_user(f"{number}", user())
+        if not house.cache.still_holds(one, version=1):
+            assert ["a"] == house.known("a")
+            assert house.cache.user("u") is not None
+            one = house.cache.recalled(session("a"), user("default").principal, 1)
 
 
 def test_k14_no_user_is_shown_while_nothing_can_be_trusted(house: House) -> None:

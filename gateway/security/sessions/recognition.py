@@ -14,8 +14,8 @@ from gateway.security.directory import Directory
 from gateway.security.lifetimes import NEVER
 from gateway.security.links import Links
 from gateway.security.records import Document
-from gateway.security.token_cache import KnownUser, LookUp, TokenCache
-from gateway.security.tokens import Claims, Signer, fingerprint, may_be_token
+from gateway.security.token_cache import KnownUser, LookUp, Recalled, TokenCache
+from gateway.security.tokens import MAX_TOKEN_CHARS, Claims, Signer, fingerprint
 from gateway.security.users import Users
 from gateway.storage.mongo import Collection
 
@@ -60,29 +60,45 @@ class Recogniser:
         self._links = links
         self._now = now
 
-    def recall(self, token: str, connection: Connection) -> tuple[Session, Principal] | None:
+    def recall(self, token: str, connection: Connection) -> Recalled | None:
         """Return what a token stands for, and its user, with the rights of this moment; None if that is not known.
 
-        The connection is linked to the token. One on which the same token came before spares its fingerprint.
+        The connection is linked to the token. One on which the same token came before spares its fingerprint, and all
+        look-ups while nothing was forgotten meanwhile.
 
         Raises:
             UnauthorizedError: `security.token.invalid`: known, and ended.
         """
-        if not may_be_token(token):
+        if len(token) > MAX_TOKEN_CHARS:
             return None
-        cache, same = self._cache, self._links.latest(connection, token)
-        mark = same or fingerprint(token)
-        known = cache.recall(mark, self._directory.version) or self._recall_both(mark)
-        if known is None:
-            cache.misses += 1
-            return None
+        cache, line = self._cache, self._links.latest(connection, token)
+        recalled: Recalled | None = None if line is None else line.recalled
+        if recalled is None or not cache.still_holds(recalled, self._directory.version):
+            recalled = self._recall(fingerprint(token) if line is None else line.mark)
+            if recalled is None:
+                cache.misses += 1
+                return None
         cache.hits += 1
-        expires_at = known[0].expires_at
-        if expires_at != NEVER and expires_at <= self._now():
-            raise api_error("security.token.invalid")
-        if same is None:
-            self._links.link(connection, known[0], token)
-        return known
+        self._check_time(recalled.session)
+        if line is None:
+            self._links.link(connection, recalled.session, token)
+        else:
+            line.recalled = recalled
+        return recalled
+
+    def known(self, token: str, connection: Connection) -> Session | None:
+        """Return what a token stands for at this moment if that is remembered, else None.
+
+        Raises:
+            UnauthorizedError: `security.token.invalid`: known, and ended.
+        """
+        if len(token) > MAX_TOKEN_CHARS:
+            return None
+        line = self._links.latest(connection, token)
+        session = self._cache.session(fingerprint(token) if line is None else line.mark)
+        if session is not None:
+            self._check_time(session)
+        return session
 
     async def recognise(self, token: str, connection: Connection | None = None) -> tuple[Session, Principal]:
         """Return what a token stands for, and its user, with the rights of this moment.
@@ -101,19 +117,6 @@ class Recogniser:
         if connection is not None:
             self._links.link(connection, session, token)
         return session, principal
-
-    def known(self, token: str, connection: Connection) -> Session | None:
-        """Return what a token stands for at this moment if that is remembered, else None.
-
-        Raises:
-            UnauthorizedError: `security.token.invalid`: known, and ended.
-        """
-        if not may_be_token(token):
-            return None
-        session = self._cache.session(self._links.latest(connection, token) or fingerprint(token))
-        if session is not None:
-            self._check_time(session)
-        return session
 
     async def verify(self, token: str) -> Session:
         """Return what a token stands for at this moment.
@@ -142,7 +145,7 @@ class Recogniser:
         return await (self._api_keys.find(mark) if is_api_key else self._tokens.get(mark))
 
     async def _session(self, token: str, looking: LookUp) -> Session:
-        mark = fingerprint(token) if may_be_token(token) else ""
+        mark = fingerprint(token) if len(token) <= MAX_TOKEN_CHARS else ""
         session = self._cache.session(mark)
         if session is None:
             if self._cache.is_unknown(mark):
@@ -169,22 +172,24 @@ class Recogniser:
 
     async def _principal(self, session: Session, looking: LookUp) -> Principal:
         kuid = session.kuid
-        principal = self._recall_user(kuid, session.fingerprint)
+        principal = self._recall_user(kuid)
         if principal is None:
             profile_ids = tuple((await self._users.get(kuid))["content"]["profileIds"])
             principal = self._directory.principal(kuid, profile_ids)
             looking.keep_user(kuid, KnownUser(profile_ids, principal, self._directory.version))
         return principal
 
-    def _recall_both(self, mark: str) -> tuple[Session, Principal] | None:
+    def _recall(self, mark: str) -> Recalled | None:
         session = self._cache.session(mark)
-        principal = None if session is None else self._recall_user(session.kuid, mark)
-        return None if session is None or principal is None else (session, principal)
+        principal = None if session is None else self._recall_user(session.kuid)
+        if session is None or principal is None:
+            return None
+        return self._cache.recalled(session, principal, self._directory.version)
 
-    def _recall_user(self, kuid: str, mark: str) -> Principal | None:
+    def _recall_user(self, kuid: str) -> Principal | None:
         if kuid == ANONYMOUS_ID:
             return self._directory.anonymous
-        user = self._cache.user(kuid, mark)
+        user = self._cache.user(kuid)
         if user is None:
             return None
         if user.version != self._directory.version:
