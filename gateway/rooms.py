@@ -45,6 +45,7 @@ from gateway.security.profiles import (
 )
 from gateway.security.roles import OPEN_ROLES, RESTRICTED_ROLES, ROLE_SCHEMA, Roles, RolesController
 from gateway.security.scrolls import Scrolls
+from gateway.security.seats import Seats
 from gateway.security.sessions import LoginPolicy, Recogniser, Sessions, SessionsController
 from gateway.security.shelf import Shelf
 from gateway.security.strategies import Strategies, Strategy
@@ -198,7 +199,7 @@ class Rooms:
         return Local(self.collections.credentials, self.passwords, policy, self._now)
 
     def _upkeep(self) -> Upkeep:
-        websocket = self._config.websocket
+        websocket, limits = self._config.websocket, self._config.limits
         return Upkeep(
             self.database,
             tokens=self.collections.tokens,
@@ -209,7 +210,8 @@ class Rooms:
             ending=ending(
                 self._node, new_id, warning_ms=websocket.expiry_warning_ms, closes=websocket.on_revoked == "close"
             ),
-            cached_tokens=self._config.limits.cached_tokens,
+            seats=Seats(limits.connections_per_key, limits.connections_per_user),
+            cached_tokens=limits.cached_tokens,
             bound_s=self._config.security.revocation_bound_ms / 1000,
             now=self._now,
             clock=time.monotonic,

@@ -3,6 +3,7 @@
 Every answer is held against what the protocol promises of all of them (frames.md §3), so no test needs to.
 """
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ ADMIN = {"username": "admin", "password": "correct horse"}
 """Credentials of the administrator that `administrator` makes."""
 
 _KEYS = {"action", "controller", "error", "headers", "node", "requestId", "result", "status", "volatile", "room"}
+
+_PATIENCE_S = 60.0
 
 
 class Client:
@@ -61,8 +64,9 @@ class Client:
         return note
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next message."""
-        message: dict[str, Any] = json.loads(await self.socket.recv())
+        """Return the next message; one that does not come within a minute fails the test."""
+        async with asyncio.timeout(_PATIENCE_S):
+            message: dict[str, Any] = json.loads(await self.socket.recv())
         return message
 
     async def succeed(self, name: str, **arguments: Any) -> Any:

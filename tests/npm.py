@@ -10,6 +10,8 @@ import pytest
 
 __all__ = ["do_without", "node_with_packages"]
 
+_INSTALL_S = 600.0
+
 
 def do_without(reason: str) -> NoReturn:
     """Skip what cannot run here and say why; in CI that is a failure."""
@@ -30,6 +32,6 @@ def node_with_packages(folder: Path, purpose: str) -> str:
         do_without(f"{purpose} needs node (20 or later) and npm on the PATH")
     installed, wanted = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        done = subprocess.run([npm, "ci"], cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run([npm, "ci"], cwd=folder, capture_output=True, text=True, check=False, timeout=_INSTALL_S)
         assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"
     return node

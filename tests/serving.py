@@ -10,7 +10,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from pathlib import Path
 
 import gateway
 from gateway.storage.mongod_binary import Place, read_place
+from tests.ending import STACKS, STOP_S, ended, ending, first_lines, hung
 
-__all__ = ["Served", "complaint", "latchgate", "mongods", "own_logging", "run", "served", "spawn"]
+__all__ = ["START_S", "STOP_S", "Served", "complaint", "latchgate", "mongods", "own_logging", "run", "served", "spawn"]
 
 START_S = 60.0
-STOP_S = 30.0
 
 
 def latchgate(*words: str) -> list[str]:
@@ -30,39 +29,50 @@ def latchgate(*words: str) -> list[str]:
     return [sys.executable, "-m", "gateway", *words]
 
 
+@contextmanager
 def spawn(
-    words: list[str], errors: Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
-) -> subprocess.Popen[str]:
-    """Start a process whose standard error goes to a file, which later processes append to."""
+    words: list[str], errors: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a process whose standard error goes to a file, which later processes append to; the end of the block ends it.
+
+    Raises:
+        Hung: it does not end; see `ending`.
+    """
     with errors.open("a") as file:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words,
             env=_environment(environment or {}),
-            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
         )
+    with ending(process, errors):
+        yield process
 
 
 def run(words: list[str], text: str = "", environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
     """Run a process to its end with a text to read; give its status and its two outputs."""
-    done = subprocess.run(
+    process = subprocess.Popen(
         words,
         env=_environment(environment or {}),
-        input=text,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=START_S,
-        check=False,
     )
-    return done.returncode, done.stdout, done.stderr
+    try:
+        output, errors = process.communicate(text, START_S)
+    except subprocess.TimeoutExpired:
+        error = hung(process, None, f"did not end within {START_S:g} s")
+        error.add_note(process.communicate(timeout=STOP_S)[1])
+        raise error from None
+    return process.returncode, output, errors
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LATCHGATE_")}
-    return {**kept, "PYTHONPATH": str(Path(gateway.__file__).parents[1]), **given}
+    return {**kept, **STACKS, "PYTHONPATH": str(Path(gateway.__file__).parents[1]), **given}
 
 
 def complaint(errors: str) -> str:
@@ -131,7 +141,11 @@ class Served:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal; give its status."""
         self.process.send_signal(number)
-        return self.process.wait(STOP_S)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end, for `STOP_S` at most; give its status."""
+        return ended(self.process, self.errors)
 
 
 @contextmanager
@@ -141,23 +155,9 @@ def served(data: Path, *words: str, environment: Mapping[str, str] | None = None
     command = latchgate("serve", "--port", "0", "--data-dir", str(data), *words)
     limits = {"LATCHGATE_LIMITS_LOGINS_PER_SECOND": "0"}
     with spawn(command, errors, limits | dict(environment or {})) as process:
-        try:
-            welcome = _welcome(process)
-            assert 3 == len(welcome), f"it did not start: {welcome} {errors.read_text()}"
-            address = re.split("wss?://", welcome[0])[1].split(",")[0]
-            yield Served(process, data, errors, welcome, int(address.rsplit(":", 1)[1]))
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(STOP_S)
-
-
-def _welcome(process: subprocess.Popen[str]) -> list[str]:
-    """Read the three lines, or what there was when the process ended; one that says nothing is ended."""
-    assert process.stdout is not None
-    limit = threading.Timer(START_S, process.kill)
-    limit.start()
-    try:
-        return [line.rstrip("\n") for _ in range(3) if (line := process.stdout.readline())]
-    finally:
-        limit.cancel()
+        welcome = first_lines(process, 3, START_S)
+        if welcome is None:
+            raise hung(process, errors, f"did not start within {START_S:g} s")
+        assert 3 == len(welcome), f"it did not start: {welcome} {errors.read_text()}"
+        address = re.split("wss?://", welcome[0])[1].split(",")[0]
+        yield Served(process, data, errors, welcome, int(address.rsplit(":", 1)[1]))

@@ -74,6 +74,7 @@ MIDDLE = (
     "gateway.security.expiries",
     "gateway.security.lifetimes",
     "gateway.security.links",
+    "gateway.security.seats",
     "gateway.security.token_cache",
     "gateway.security.tokens",
     "gateway.security.records",

@@ -16,7 +16,7 @@ def test_a_python_that_will_not_do_is_one_line(tmp_path: Path, python: str) -> N
     (tmp_path / "pyproject.toml").touch()
 
     done = subprocess.run(
-        ["make", "install", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "install", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
     )
 
     said = [line for line in done.stderr.splitlines() if not line.startswith("make")]

@@ -21,8 +21,9 @@ from gateway.transports.port import Port
 from tests.certificates import Authority
 from tests.client import Client, connected
 from tests.conftest import StartGateway
+from tests.ending import ending
 from tests.npm import do_without
-from tests.serving import START_S, STOP_S
+from tests.serving import START_S
 from tests.transports.doubles import Workshop, traffic_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
@@ -78,21 +79,19 @@ def free_port() -> int:
 @contextmanager
 def running(words: list[str], port: int, log: Path) -> Iterator[int]:
     """A proxy that listens on a port until the block ends."""
-    with log.open("wb") as file, subprocess.Popen(words, stdout=file, stderr=file) as process:
-        try:
-            for _ in range(int(START_S * 20)):
-                assert process.poll() is None, log.read_text()
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                except ConnectionRefusedError:
-                    with pytest.raises(subprocess.TimeoutExpired):
-                        process.wait(0.05)
-                else:
-                    break
-            yield port
-        finally:
-            process.terminate()
-            process.wait(STOP_S)
+    with log.open("wb") as file:
+        process = subprocess.Popen(words, stdout=file, stderr=file)
+    with ending(process, log):
+        for _ in range(int(START_S * 20)):
+            assert process.poll() is None, log.read_text()
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+            except ConnectionRefusedError:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.05)
+            else:
+                break
+        yield port
 
 
 @pytest.fixture

@@ -253,7 +253,7 @@ def test_no_worker_and_no_mongod_outlives_a_killed_supervisor(tmp_path: Path) ->
         children_then = children(gateway.process.pid)
         assert 3 == len(children_then)
         gateway.process.kill()
-        gateway.process.wait()
+        gateway.wait()
         until(lambda: not any(map(is_alive, children_then)))
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", gateway.port)).close()
@@ -290,7 +290,7 @@ async def test_shutdown_by_an_administrator_ends_the_whole_gateway(
     with served(tmp_path / "data", *words, environment=OPEN) as gateway:
         async with connected(gateway.port) as client:
             await client.succeed("admin:shutdown")
-        assert 0 == await asyncio.to_thread(gateway.process.wait, START_S)
+        assert 0 == await asyncio.to_thread(gateway.wait)
 
 
 def test_a_worker_that_cannot_start_is_one_line(tmp_path: Path) -> None:

@@ -180,6 +180,24 @@ class LimitsSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=10_000_000, description="WebSocket connections of one client address; 0 is no limit."),
     ] = 0
+    connections_per_key: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="WebSocket connections of the process on which one API key may be in use at a time; a request "
+            "with it on another is answered 429; 0 is no limit (Kuzzle has none).",
+        ),
+    ] = 0
+    connections_per_user: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="WebSocket connections of the process on which the tokens and API keys of one user may be in "
+            "use at a time, likewise, logins included; 0 is no limit.",
+        ),
+    ] = 0
     cached_tokens: Annotated[
         int,
         Meta(

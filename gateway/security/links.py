@@ -13,6 +13,7 @@ from msgspec import Struct, field, structs
 from gateway.actions import Connection, Session
 from gateway.security.expiries import Expiries
 from gateway.security.lifetimes import NEVER
+from gateway.security.seats import Seats
 
 __all__ = ["REVOKED", "Ending", "Line", "Links"]
 
@@ -70,6 +71,7 @@ class Links:
         is_here: tells whether a connection is still there; one that is gone is not linked any more.
         digest: of a token's text; whoever does not know its key must not find two that are alike.
         rearm: told that a token ends earlier than all others.
+        seats: on how many connections who may be.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class Links:
         *,
         digest: Callable[[str], object],
         rearm: Callable[[], None],
+        seats: Seats,
     ) -> None:
         self._ending = ending
         self._is_here = is_here
         self._digest = digest
         self._rearm = rearm
+        self._seats = seats
         self._linked: dict[str, _Linked] = {}
         self._of: dict[str, Line] = {}
         self._of_user: dict[str, set[str]] = {}
@@ -106,10 +110,15 @@ class Links:
         return line if line is not None and line.digest == self._digest(token) else None
 
     def link(self, connection: Connection, session: Session, token: str = "") -> None:
-        """Note that a token was used on a connection; with its text it is recognised by `latest`."""
+        """Note that a token was used on a connection; with its text it is recognised by `latest`.
+
+        Raises:
+            TooManyRequestsError: `api.process.too_many_requests`: on one connection too many; it is not linked.
+        """
         if session.is_single_use or session.is_superseded:  # it ends now, and nobody is to be told
             return
         if connection.protocol == "websocket" and self._is_here(connection):
+            self._seats.check(session, connection.id)
             line = self._link(connection, session)
             if token:
                 line.mark, line.digest, line.recalled = session.fingerprint, self._digest(token), None
@@ -119,6 +128,7 @@ class Links:
         linked = self._linked.get(mark)
         if linked is None or linked.connections.pop(connection.id, None) is None:
             return
+        self._seats.give_back(linked.session, connection.id)
         line = self._of[connection.id]
         line.marks.remove(mark)
         if line.mark == mark:
@@ -212,6 +222,7 @@ class Links:
         if linked is None:
             linked = self._take(session)
         linked.connections[connection.id] = connection
+        self._seats.take(linked.session, connection.id)
         if linked.is_warned:
             self._warn(linked, (connection,))
         if len(marks) > _MOST_TOKENS:

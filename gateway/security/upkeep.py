@@ -19,6 +19,7 @@ from gateway.protocol.messages import Notification
 from gateway.security.directory import Directory
 from gateway.security.links import Ending, Links
 from gateway.security.revocations import Revocations
+from gateway.security.seats import Seats
 from gateway.security.token_cache import TokenCache
 from gateway.security.tokens import fingerprint
 from gateway.storage.changes import Follower
@@ -77,6 +78,7 @@ class Upkeep:
         directory: roles and profiles.
         connections: of this process.
         ending: how the end of a token is told.
+        seats: on how many connections who may be.
         cached_tokens: how many tokens are remembered.
         bound_s: how old what is remembered may be.
         now: milliseconds since the epoch.
@@ -99,6 +101,7 @@ class Upkeep:
         directory: Directory,
         connections: Connections,
         ending: Ending,
+        seats: Seats,
         cached_tokens: int,
         bound_s: float,
         now: Callable[[], int],
@@ -117,7 +120,7 @@ class Upkeep:
             clock=clock,
             unknown_s=bound_s,
         )
-        self.links = Links(ending, connections.__contains__, digest=_digest(), rearm=earlier.set)
+        self.links = Links(ending, connections.__contains__, digest=_digest(), rearm=earlier.set, seats=seats)
         connections.tell_of_end(self.links.leave)
         self.revocations = Revocations(
             tokens,

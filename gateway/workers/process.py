@@ -74,7 +74,12 @@ class Worker:
         except OSError:
             ours.close()
             raise
-        return cls(process, *await asyncio.open_unix_connection(sock=ours), shutdown)
+        try:
+            return cls(process, *await asyncio.open_unix_connection(sock=ours), shutdown)
+        except BaseException:  # cancelled: nobody else knows of the process yet
+            process.kill()
+            process.wait()
+            raise
 
     @property
     def pid(self) -> int:

@@ -119,7 +119,10 @@ async def echo_server() -> AsyncIterator[int]:
     finally:
         if process.returncode is None:
             process.terminate()
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), 30)
+        except TimeoutError:
+            process.kill()
 
 
 async def fuzz(wstest: Path, port: int) -> None:

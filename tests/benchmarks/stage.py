@@ -24,6 +24,7 @@ __all__ = ["CONNECTIONS", "Running", "play", "start"]
 
 CONNECTIONS = 32
 WARMUP = 1.0  # seconds
+SLACK = 120.0  # seconds that a generator may take beyond what it was given
 SERVER_CORE, GENERATOR_CORE = 0, 1
 USER = {
     "controller": "security",
@@ -111,6 +112,7 @@ def measure(running: Running, depth: int, seconds: float) -> Measure:
         [sys.executable, "-m", f"tests.benchmarks.{work.generator}", *words(options), *fresh],
         stdout=subprocess.PIPE,
         cwd=ROOT,
+        timeout=WARMUP + seconds + SLACK,
         check=False,  # its exit status repeats the errors that it prints
     )
     if not done.stdout:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.benchmarks.generator import ID_BYTES, Measure, Tally, Template
 from tests.benchmarks.http_load import HttpClient, request_text, take_answer
+from tests.ending import output_of
 
 GOOD = b'{"status":200,"error":null,"result":{}}'
 
@@ -148,7 +149,7 @@ async def run(url: str, *words: str) -> tuple[int, Measure]:
     command = [sys.executable, "-m", "tests.benchmarks.http_load", f"--url={url}", "--request=GET /x"]
     times = ["--seconds=0.2", "--warmup=0.1", "--connections=3"]
     process = await asyncio.create_subprocess_exec(*command, *times, *words, stdout=-1, stderr=-1)
-    out, _ = await process.communicate()
+    out, _ = await output_of(process, 60)
     return cast("int", process.returncode), msgspec.json.decode(out, type=Measure)
 
 

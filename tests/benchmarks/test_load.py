@@ -15,8 +15,10 @@ from websockets.server import ServerProtocol
 from tests.benchmarks.generator import Measure, Tally, Template
 from tests.benchmarks.load import WebSocketClient, text_frame, text_of
 from tests.benchmarks.processes import free_port, serve
+from tests.ending import output_of
 
 REQUEST = '{"controller":"server","action":"now","requestId":"$ID"%s}'
+LIMIT_S = 60.0
 
 
 class Silent(WebSocketClient):
@@ -89,7 +91,7 @@ async def test_a_server_that_answers_is_measured(words: tuple[str, ...], extra: 
     command = [sys.executable, "-m", "tests.benchmarks.load", f"--url=ws://127.0.0.1:{port}/", *times, *words]
     with serve([sys.executable, "-m", "tests.benchmarks.peer_sansio", f"--port={port}"], port, {}):
         process = await asyncio.create_subprocess_exec(*command, f"--template={REQUEST % extra}", stdout=-1)
-        out, _ = await process.communicate()
+        out, _ = await output_of(process, LIMIT_S)
     measure = msgspec.json.decode(out, type=Measure)
 
     assert (0, 0) == (process.returncode, measure.errors)

@@ -4,10 +4,10 @@ The gateway under test runs on the test's own event loop, so every question wait
 """
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.pages import FOLDER
+from tests.ending import ending, first_lines, hung
 from tests.npm import do_without, node_with_packages
 
 __all__ = ["Browser", "Page", "Seen", "running_browser"]
@@ -75,19 +76,14 @@ class Browser:
         """Write one line and read the next one; what is never answered ends the driver."""
         process = self._process
         assert process.stdin is not None
-        assert process.stdout is not None
-        limit = threading.Timer(_LIMIT_S, process.kill)
-        limit.start()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             process.stdin.write(f"{line}\n")
             process.stdin.flush()
-            said = process.stdout.readline()
-        except BrokenPipeError:
-            said = ""
-        finally:
-            limit.cancel()
+        said = first_lines(process, 1, _LIMIT_S)
+        if said is None:
+            raise hung(process, self._errors, f"did not answer within {_LIMIT_S:g} s")
         assert said, f"the browser is gone:\n{self._errors.read_text()}"
-        answer: dict[str, Any] = json.loads(said)
+        answer: dict[str, Any] = json.loads(said[0])
         return answer
 
 
@@ -132,17 +128,16 @@ def running_browser(errors: Path) -> Iterator[Browser]:
     if chromium is None:
         do_without(f"the test in a real browser needs Chromium on the PATH, under one of the names {', '.join(_NAMES)}")
     node = node_with_packages(FOLDER, "the test in a real browser")
-    with (
-        errors.open("wb") as file,
-        subprocess.Popen(
+    with errors.open("wb") as file:
+        process = subprocess.Popen(
             [node, "driver.mjs", chromium],
             cwd=FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
-        ) as process,
-    ):
+        )
+    with ending(process, errors):
         try:
             yield Browser(process, errors)
         finally:
@@ -153,7 +148,5 @@ def _end(process: subprocess.Popen[str]) -> None:
     """Let the driver close its browser, which it does at the end of its input."""
     if process.stdin is not None:
         process.stdin.close()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()

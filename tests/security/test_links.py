@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.actions import Session
 from gateway.security.links import REVOKED, Ending, Links
+from gateway.security.seats import Seats
 
 
 class Line:
@@ -42,11 +43,11 @@ class Desk:
         rearmed: how often an earlier end came up.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *seats: int, **options: Any) -> None:
         self.here: set[Any] = set()
         self.rearmed = 0
         ending = Ending(expired=lambda: b"expired", expires_soon=lambda at: f"soon {at}".encode(), **options)
-        self.links = Links(ending, self.here.__contains__, digest=hash, rearm=self._rearm)
+        self.links = Links(ending, self.here.__contains__, digest=hash, rearm=self._rearm, seats=Seats(*seats))
 
     def line(self, name: str = "line", protocol: str = "websocket") -> Line:
         """Connect somebody."""

@@ -8,6 +8,7 @@ import pytest
 from gateway.connections import Connections
 from gateway.rooms import Collections, new_id
 from gateway.security.directory import Directory
+from gateway.security.seats import Seats
 from gateway.security.upkeep import Upkeep, ending
 from gateway.storage.changes import Change
 from gateway.storage.mongo import Database
@@ -46,6 +47,7 @@ def upkeep_over(database: Database) -> Upkeep:
         ending=ending("knode-test", new_id, warning_ms=0, closes=False),
         cached_tokens=10,
         bound_s=1.0,
+        seats=Seats(),
         now=lambda: time.time_ns() // 1_000_000,
         clock=time.monotonic,
     )

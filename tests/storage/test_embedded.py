@@ -23,10 +23,12 @@ from gateway.storage import embedded
 from gateway.storage.embedded import EmbeddedError, EmbeddedMongo, announced, uri
 from gateway.storage.mongo import run_admin_command
 from gateway.storage.mongod_binary import Place, explain_exit, find_mongod, parent_of
+from tests.ending import ending, first_lines
 from tests.mongod import start_mongod, stop_mongod
 
 ROOT = Path(__file__).parents[2]
 DURABLE = WriteConcern(w="majority", j=True)
+START_S = 60.0
 
 GATEWAY = """
 import json, pathlib, sys
@@ -230,10 +232,10 @@ async def test_a_mongod_that_died_is_noticed_and_started_again_at_the_same_path(
 def crash_gateway(data: Path, crash: str) -> Place:
     """Run a gateway in a process of its own under uvloop until its write is acknowledged, then kill it with -9."""
     arguments = [sys.executable, "-c", GATEWAY, str(data), "stays" if "stays" in crash else "dies"]
-    with subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as gateway:
+    gateway = subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with ending(gateway):
         try:
-            assert gateway.stdout is not None
-            assert gateway.stdout.readline() == b"ready\n"
+            assert ["ready"] == first_lines(gateway, 1, START_S)
             place = read_place(data)
             assert place.socket == announced(data)
             if crash == "both die":

@@ -201,7 +201,7 @@ async def test_a_served_gateway_stops_as_if_by_a_signal(tmp_path: Path) -> None:
                     await admin.receive()
         assert closed.value.rcvd is not None
         assert 1012 == closed.value.rcvd.code
-        assert 0 == gateway.process.wait(STOP_S)
+        assert 0 == gateway.wait()
         assert [] == mongods(gateway.data)
 
 

@@ -6,7 +6,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -187,6 +188,31 @@ async def test_a_roll_that_cannot_begin_changes_nothing(house: OpenHouse) -> Non
 
     assert [True, True, False] == [is_alive(worker) for worker in it.workers]
     assert it.workers[:2] == [place.worker for place in it.places]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_start_that_is_cancelled_leaves_no_process(tmp_path: Path, turns: int) -> None:
+    """Whenever that happens: either nothing was begun, or it is known and can be ended, or it is gone."""
+    words = [sys.executable, "-c", "import time; time.sleep(600)", str(tmp_path)]
+    starting = asyncio.create_task(Worker.start(lambda files: words, (), lambda: None))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+
+    (outcome,) = await asyncio.gather(starting, return_exceptions=True)
+
+    if isinstance(outcome, Worker):
+        await outcome.end(0)
+    assert 0 == processes_with(str(tmp_path))
+
+
+def processes_with(word: str) -> int:
+    """How many processes have a word on their command lines; one that has ended has none."""
+    number = 0
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            number += word.encode() in entry.read_bytes().split(b"\0")
+    return number
 
 
 async def test_a_worker_can_ask_for_the_end_of_everything(house: OpenHouse) -> None:

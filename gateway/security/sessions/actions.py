@@ -38,7 +38,7 @@ class SessionsController(Controller):
         result, token = await self._sessions.login(
             arguments.strategy, beside | (arguments.body or {}), arguments.expires_in
         )
-        self._sessions.begin(context.connection, result, token)
+        await self._sessions.begin(context.connection, result, token)
         return _handed(result, token, in_cookie=arguments.cookie_auth)
 
     @action("refreshToken", logged_in_only=True)

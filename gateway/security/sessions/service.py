@@ -131,10 +131,19 @@ class Sessions:
 
         return await self._new(kuid, self._span(expires_in), confirm)
 
-    def begin(self, connection: Connection, made: Document, token: str) -> None:
-        """Link a connection to the token of its login; `made` as `login` returned it."""
+    async def begin(self, connection: Connection, made: Document, token: str) -> None:
+        """Link a connection to the token of its login; `made` as `login` returned it.
+
+        Raises:
+            TooManyRequestsError: `api.process.too_many_requests`: the user is on as many connections as they may be;
+                the token, which nobody was told of, is gone.
+        """
         session = Session(made["_id"], fingerprint(token), made["expiresAt"], is_api_key=False)
-        self._revocations.links.link(connection, session)
+        try:
+            self._revocations.links.link(connection, session)
+        except ApiError:
+            await self.end(session)
+            raise
 
     def leave(self, connection: Connection, session: Session, *, everywhere: bool) -> None:
         """Unlink a connection from a token, or from all login tokens of its user: it need not be told of their end."""
