@@ -9,7 +9,6 @@ import asyncio
 import functools
 
 import uvloop
-from websockets.protocol import State
 
 from gateway.actions import Connection
 from gateway.dispatch import Dispatcher
@@ -19,6 +18,8 @@ from gateway.transports.websocket import WebSocketConnection
 from tests.transports.doubles import at_door
 
 __all__ = ["EchoConnection", "EchoDispatcher", "main"]
+
+_BINARY = b"\x82"
 
 
 class EchoDispatcher(Dispatcher):
@@ -41,8 +42,9 @@ class EchoConnection(WebSocketConnection):
         """Text for text, binary for binary."""
         if self._is_text:
             super().send(message)
-        elif self._ws.state is State.OPEN:
-            self._ws.send_binary(message)
+        elif self._frames.is_open:
+            self._frames.send_text(message)
+            self._frames._writes[-1] = _BINARY + self._frames._writes[-1][1:]
             self._flush_soon()
 
     def _deliver(self, message: bytes) -> None:

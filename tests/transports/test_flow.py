@@ -168,7 +168,7 @@ async def test_a_slow_client_that_reads_in_the_end_learns_why(serve: Serve) -> N
     wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
     await wire.send(ask("large", body={"size": 16 * MIB}))
     (connection,) = hall.traffic.connections
-    await until(lambda: connection._ws.state.name != "OPEN")  # type: ignore[attr-defined]
+    await until(lambda: not connection._frames.is_open)  # type: ignore[attr-defined]
 
     wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
 

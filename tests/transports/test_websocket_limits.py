@@ -1,6 +1,7 @@
 """Limits of size, of number and of time on one connection."""
 
 import asyncio
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any, cast
@@ -267,6 +268,26 @@ async def test_w09_an_unfinished_frame_is_not_kept_alive() -> None:
         clock.pass_time(connection, 25)
 
     assert notebook.is_aborted
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_w09_a_frame_that_drips_costs_as_much_per_byte_however_long_it_is(opcode: int) -> None:
+    """Nothing is looked at twice, and nothing but the frame is kept."""
+
+    def seconds(length: int) -> float:
+        connection, notebook = shaken(traffic_of(Workshop()))
+        message = b'{"controller":"test","action":"now"}'.ljust(length)
+        pieces = [bytes((byte,)) for byte in frame(message, opcode)]
+        began = time.thread_time()
+        for piece in pieces:
+            connection.data_received(piece)
+        took = time.thread_time() - began
+        assert "now" == notebook.read()[0].answer["result"]
+        return took
+
+    short, long = (min(seconds(length) for _ in range(3)) for length in (10_000, 80_000))
+
+    assert long < 8 * short * 2
 
 
 async def test_w17_a_client_cannot_put_off_its_end(serve: Serve) -> None:
