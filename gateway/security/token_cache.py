@@ -85,6 +85,11 @@ class LookUp:
         if len(portrait) <= _LARGEST_PORTRAIT and not self.is_overtaken(kuid=kuid):
             self._cache.put_portrait(kuid, portrait)
 
+    def keep_birth(self, kuid: str, created_at: int) -> None:
+        """Remember when a user was made, unless overtaken."""
+        if not self.is_overtaken(kuid=kuid):
+            self._cache.put_birth(kuid, created_at)
+
     def keep_unknown(self, mark: str) -> None:
         """Remember for a moment that there is no such token, unless overtaken."""
         if not self.is_overtaken(mark=mark):
@@ -123,6 +128,7 @@ class TokenCache:
         self._unknown_s = unknown_s
         self._sessions: Bounded[Session] = Bounded(most, self._session_gone)
         self._users: Bounded[KnownUser] = Bounded(most, self._user_gone)
+        self._births: Bounded[int] = Bounded(most)
         self._portraits: Bounded[bytes] = Bounded(min(most, _MOST_PORTRAITS))
         self._unknown: Bounded[float] = Bounded(min(most, _MOST_UNKNOWN))
         self._marks: dict[str, str] = {}
@@ -179,6 +185,11 @@ class TokenCache:
         portrait = self._portraits.get(kuid)
         return portrait if portrait is not None and self._is_trusted() else None
 
+    def birth(self, kuid: str) -> int | None:
+        """When a user was made, milliseconds since the epoch; None if not known."""
+        created_at = self._births.get(kuid)
+        return created_at if created_at is not None and self._is_trusted() else None
+
     def is_unknown(self, mark: str) -> bool:
         """Tell whether a moment ago there was no such token.
 
@@ -216,6 +227,11 @@ class TokenCache:
         if self._may_keep():
             self._portraits.put(kuid, portrait)
 
+    def put_birth(self, kuid: str, created_at: int) -> None:
+        """Remember when a user was made that was just read."""
+        if self._may_keep():
+            self._births.put(kuid, created_at)
+
     def put_unknown(self, mark: str) -> None:
         """Remember that there is no such token."""
         self._unknown.put(mark, self._clock() + self._unknown_s)
@@ -238,6 +254,7 @@ class TokenCache:
         self._tell(f"user:{kuid}")
         self._users.pop(kuid)
         self._portraits.pop(kuid)
+        self._births.pop(kuid)
 
     def forget_users(self) -> None:
         """Forget every user, those that are being looked up included."""
@@ -250,6 +267,7 @@ class TokenCache:
         self._sessions.clear()
         self._users.clear()
         self._portraits.clear()
+        self._births.clear()
         self._unknown.clear()
         self._overtake_all()
 

@@ -7,7 +7,6 @@ verifies; making one is a hash over a fixed header, and a property test holds it
 
 import base64
 import hashlib
-import hmac
 import re
 from typing import Any
 
@@ -36,6 +35,10 @@ _HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 # JavaScript SDKs decode the payload with the classic alphabet, in which `-` and `_` do not exist: these characters
 # would produce them, so they are escaped, and so is everything that is not ASCII (deviations.md, "Token format").
 _UNSAFE = re.compile("[>?~\x7f-\U0010ffff]")
+_SAFE = bytes(code for code in range(0x7F) if chr(code) not in ">?~")
+
+_BLOCK_BYTES = 64  # of SHA-256
+_INNER, _OUTER = (bytes(code ^ pad for code in range(256)) for pad in (0x36, 0x5C))
 
 
 class WeakSecretError(Exception):
@@ -81,7 +84,7 @@ class Signer:
         if len(secret) < MIN_SECRET_BYTES:
             raise WeakSecretError(f"the token secret has {len(secret)} bytes; it needs at least {MIN_SECRET_BYTES}")
         self._secret = secret
-        self._hash = hmac.new(secret, f"{_HEADER}.".encode(), hashlib.sha256)
+        self._inner, self._outer = _keyed(secret, f"{_HEADER}.".encode())
         self._check_usable()
 
     def mint(self, prefix: str, kuid: str, *, now: int, expires_at: int, jti: str) -> str:
@@ -101,10 +104,11 @@ class Signer:
             # Rounded up, so that the signature never refuses a token that the record still accepts (deviation 3).
             else _FinitePayload(kuid, issued, -(-expires_at // 1000), jti)
         )
-        body = _base64url(_UNSAFE.sub(_escape, encode(payload).decode()).encode("ascii"))
-        signature = self._hash.copy()
-        signature.update(body)
-        return f"{prefix}{_HEADER}.{body.decode()}.{_base64url(signature.digest()).decode()}"
+        body = _base64url(_plain(encode(payload)))
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(body)
+        outer.update(inner.digest())
+        return f"{prefix}{_HEADER}.{body.decode()}.{_base64url(outer.digest()).decode()}"
 
     def verify(self, token: str) -> Claims:
         """Check that a token was signed with the secret; whether it still counts is for its record to say.
@@ -146,6 +150,22 @@ class Signer:
 def fingerprint(token: str) -> str:
     """SHA-256 of the whole token, prefix included: 64 lower-case hex digits. All that is ever stored of it."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _keyed(secret: bytes, start: bytes) -> tuple[Any, Any]:
+    """Both hashes of HMAC-SHA-256 (RFC 2104 §2), the inner one with the beginning of every text.
+
+    Copies of the two cost half of what a copy of an object of `hmac` does.
+    """
+    key = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK_BYTES else secret).ljust(_BLOCK_BYTES, b"\0")
+    return hashlib.sha256(key.translate(_INNER) + start), hashlib.sha256(key.translate(_OUTER))
+
+
+def _plain(payload: bytes) -> bytes:
+    """JSON in which whatever is unsafe is escaped."""
+    if not payload.translate(None, _SAFE):
+        return payload
+    return _UNSAFE.sub(_escape, payload.decode()).encode("ascii")
 
 
 def _base64url(data: bytes) -> bytes:

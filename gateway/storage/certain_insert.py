@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 
 from gateway.protocol.errors import ApiError, api_error
-from gateway.storage.mongo import Ambiguous, Collection, Document
+from gateway.storage.mongo import Ambiguous, Beside, Collection, Document, Look
 
 __all__ = ["CertainInsert"]
 
@@ -50,21 +50,29 @@ class CertainInsert:
         self._hunted: list[tuple[Document, float]] = []
         self._hunter: asyncio.Task[None] | None = None
 
-    async def insert(self, document: Document) -> None:
-        """Store a document; when this returns it is durable.
+    async def insert(self, document: Document, beside: Beside | None = None) -> Look | None:
+        """Store a document, then look at another one; when this returns it is durable.
+
+        Args:
+            document: what to store.
+            beside: what to look at, once the document is durable.
+
+        Returns:
+            What was seen; None if nobody has looked.
 
         Raises:
             ApiError: `services.storage.document_already_exists` if another one has its `_id`;
                 `services.storage.not_connected` if the outcome cannot be found out in time.
         """
         try:
-            await self._collection.insert(document)
+            return await self._collection.insert(document, beside)
         except Ambiguous:
             await self._settle(document)
         except ApiError as error:
             if error.id != _DUPLICATE:
                 raise
             await self._settle(document)  # what stands in the way may be our own, of a write that was sent twice
+        return None
 
     async def take_back(self, document: Document, *, is_stored: bool = False) -> None:
         """Delete exactly this document, for as long as it takes.

@@ -14,14 +14,15 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import bson
 import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
+from motor.frameworks.asyncio import run_on_executor
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel, MongoClient, ReturnDocument
 from pymongo.errors import (
@@ -43,16 +44,19 @@ from gateway.storage.group_commit import GroupCommit, GroupRead
 
 __all__ = [
     "Ambiguous",
+    "Beside",
     "ChangeFeed",
     "Collection",
     "CommandError",
     "Database",
     "Document",
+    "Look",
     "MongoUnreachable",
     "run_admin_command",
 ]
 
 Document = dict[str, Any]
+Result = TypeVar("Result")
 Transaction = Any
 """A driver session inside a transaction; only handed on."""
 
@@ -64,7 +68,25 @@ _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example,
 _LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
+_UNSTORABLE = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
+_run_on_executor: Callable[..., Awaitable[Any]] = run_on_executor
 _DURABLE = WriteConcern(w="majority", j=True)
+
+
+class Look(NamedTuple):
+    """What was found where something was looked for."""
+
+    found: Document | None
+
+
+class Beside(NamedTuple):
+    """A document of another collection, by its `_id`; made by `Collection.place`."""
+
+    read: Callable[[list[str]], dict[str, Document]]
+    key: str
+
+
+_Insert = tuple[RawBSONDocument, Beside | None]
 
 
 class Ambiguous(Exception):  # noqa: N818 - a state of knowledge, not a fault of the caller
@@ -195,8 +217,9 @@ class Collection:
     def __init__(self, collection: Any, timeout_s: float) -> None:
         self._collection = collection
         self.timeout_s = timeout_s
-        self._inserts: GroupCommit[RawBSONDocument] = GroupCommit(self._insert_group)
+        self._inserts: GroupCommit[_Insert, Look | None] = GroupCommit(self._insert_group)
         self._reads: dict[str, GroupRead[str, Document]] = {}
+        self._read_ids = functools.partial(_read_points, collection.delegate, "_id")
 
     async def index(self, *keys: str, unique: bool = False, expire: bool = False) -> None:
         """Make sure of an index over the keys; `expire` deletes a document once the date in its key has passed."""
@@ -215,21 +238,33 @@ class Collection:
         reads = self._reads.get(field)
         if reads is None:
             reads = self._reads[field] = GroupRead(functools.partial(self._read_group, field))
-        with _translated():
-            return await reads.get(key)
+        return await reads.get(key)
 
-    async def insert(self, document: Document) -> None:
-        """Store a document through the group commit.
+    def place(self, key: str) -> Beside:
+        """The document with that `_id`, for a look at it from another collection."""
+        return Beside(self._read_ids, key)
+
+    async def insert(self, document: Document, beside: Beside | None = None) -> Look | None:
+        """Store a document through the group commit, then look at another one.
+
+        Args:
+            document: what to store.
+            beside: what to look at; the reading begins once the document is durable.
+
+        Returns:
+            What was seen; None if nobody has looked: it was not asked for, or could not be read.
 
         Raises:
             Ambiguous: it may or may not have been stored.
             ApiError: `services.storage.document_already_exists` and other refusals; nothing was stored.
         """
-        with _translated(writing=True):
+        try:
             encoded = bson.encode(document)
-            if len(encoded) > _LARGEST_DOCUMENT_BYTES:  # refused here, or its neighbours in the group go down with it
-                raise DocumentTooLarge("the document is too large")
-            await self._inserts.submit(RawBSONDocument(encoded))
+        except _UNSTORABLE as error:
+            raise api_error("services.storage.unexpected_bad_request", "it cannot be stored") from error
+        if len(encoded) > _LARGEST_DOCUMENT_BYTES:  # refused here, or its neighbours in the group go down with it
+            raise api_error("services.storage.unexpected_bad_request", "it cannot be stored")
+        return await self._inserts.submit((RawBSONDocument(encoded), beside))
 
     async def insert_one(self, document: Document, transaction: Transaction = None) -> None:
         """Store a document by itself, possibly inside a transaction.
@@ -317,20 +352,54 @@ class Collection:
             done = await self._collection.delete_many(query, session=transaction)
             return int(done.deleted_count)
 
-    async def _insert_group(self, documents: list[RawBSONDocument]) -> list[Exception | None]:
-        outcomes: list[Exception | None] = [None] * len(documents)
-        try:
-            await self._collection.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if error.details.get("writeConcernErrors"):
-                raise  # written, but not known to be durable
-            for failure in error.details["writeErrors"]:
-                outcomes[failure["index"]] = _write_error(failure)
-        return outcomes
+    async def _insert_group(self, group: list[_Insert]) -> list[Look | Exception | None]:
+        with _translated(writing=True):
+            return await _in_thread(functools.partial(_insert_and_look, self._collection.delegate, group))
 
     async def _read_group(self, field: str, keys: list[str]) -> dict[str, Document]:
-        cursor = self._collection.find({field: {"$in": keys}})
-        return {document[field]: document for document in await cursor.to_list(None)}
+        with _translated():
+            return await _in_thread(functools.partial(_read_points, self._collection.delegate, field, keys))
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    """Do work with the driver below Motor, in Motor's threads: several calls for one change of threads."""
+    result: Result = await _run_on_executor(asyncio.get_running_loop(), work)
+    return result
+
+
+def _insert_and_look(collection: Any, group: list[_Insert]) -> list[Look | Exception | None]:
+    outcomes: list[Look | Exception | None] = [None] * len(group)
+    try:
+        collection.insert_many([document for document, _ in group], ordered=False)
+    except BulkWriteError as error:
+        if error.details.get("writeConcernErrors"):
+            raise  # written, but not known to be durable
+        for failure in error.details["writeErrors"]:
+            outcomes[failure["index"]] = _write_error(failure)
+    seen = _look([beside for (_, beside), outcome in zip(group, outcomes, strict=True) if beside and outcome is None])
+    return [
+        seen.get(beside) if beside and outcome is None else outcome
+        for (_, beside), outcome in zip(group, outcomes, strict=True)
+    ]
+
+
+def _look(places: Iterable[Beside]) -> dict[Beside, Look]:
+    """What is there; what cannot be read is left out, and whoever wants to know has to look for themselves."""
+    wanted: dict[Callable[[list[str]], dict[str, Document]], set[str]] = {}
+    for read, key in places:
+        wanted.setdefault(read, set()).add(key)
+    seen: dict[Beside, Look] = {}
+    for read, keys in wanted.items():
+        with contextlib.suppress(PyMongoError):
+            found = read(list(keys))
+            seen.update({Beside(read, key): Look(found.get(key)) for key in keys})
+    return seen
+
+
+def _read_points(collection: Any, field: str, keys: Sequence[str]) -> dict[str, Document]:
+    # One more than there can be: or the driver asks whether there are more.
+    found = collection.find({field: {"$in": keys}}, batch_size=len(keys) + 1)
+    return {document[field]: document for document in found}
 
 
 async def run_admin_command(socket_path: str, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -409,7 +478,7 @@ def _translated(*, writing: bool = False, inside: Transaction = None) -> Iterato
         yield
     except DuplicateKeyError as error:
         raise api_error("services.storage.document_already_exists") from error
-    except (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError) as error:
+    except _UNSTORABLE as error:
         raise api_error("services.storage.unexpected_bad_request", "it cannot be stored") from error
     except PyMongoError as error:
         if inside is not None:

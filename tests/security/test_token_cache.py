@@ -261,6 +261,22 @@ def test_k12_a_user_who_was_overtaken_is_not_remembered(house: House, tell: Any)
     assert house.cache.user("u") is None
 
 
+def test_when_a_user_was_made_is_remembered_until_something_is_told_of_them(house: House) -> None:
+    """While all of it can be trusted, and a bounded number of users."""
+    for number in range(101):
+        with house.cache.look_up() as looking:
+            looking.keep_birth(f"u{number}", number)
+    assert (None, 1, 100) == tuple(house.cache.birth(f"u{number}") for number in (0, 1, 100))
+
+    house.is_trusted = False
+    assert house.cache.birth("u100") is None
+    house.is_trusted = True
+    house.cache.forget_user("u100")
+    assert house.cache.birth("u100") is None
+    house.cache.clear()
+    assert house.cache.birth("u1") is None
+
+
 def test_k12_a_new_token_is_not_hidden_by_a_look_up_that_came_too_early(house: House) -> None:
     """Told of between the reading that found nothing and the keeping of that."""
     with house.cache.look_up() as looking:
@@ -297,6 +313,10 @@ def test_p13_a_look_up_that_fails_leaves_nothing_behind(house: House) -> None:
     assert ({}, 0) == (house.cache.news, house.cache._under_way)
 
 
+Begun = tuple[Any, LookUp, str, Session | None, tuple[str, ...], int]
+"""A look-up: as it was opened and entered, what is looked for, what was read of it, of the user, and their birth."""
+
+
 class Truth(RuleBasedStateMachine):
     """The cache against a slow truth: a table of records, changed and told of, and look-ups that take their time.
 
@@ -313,6 +333,7 @@ class Truth(RuleBasedStateMachine):
         self.house = House(most=3)
         self.records = {"a": session("a", "k1"), "b": session("b")}
         self.users: dict[str, tuple[str, ...]] = {"u": ("admin",)}
+        self.born = 1
 
     @rule(mark=MARKS, key_id=st.sampled_from(["", "k1", "k2"]))
     def make(self, mark: str, key_id: str) -> None:
@@ -336,11 +357,18 @@ class Truth(RuleBasedStateMachine):
         self.users["u"] = (profile,)
         self.house.cache.forget_user("u")
 
+    @rule()
+    def make_user_anew(self) -> None:
+        """Delete the user and make another one of the same id, and tell."""
+        self.born += 1
+        self.house.cache.forget_user("u")
+
     @rule(is_spared=MOSTLY)
     def lose_everything(self, *, is_spared: bool) -> None:
         """Now and then change something without telling what."""
         if not is_spared:
             self.records.clear()
+            self.born += 1
             self.house.cache.clear()
 
     @rule(is_trusted=MOSTLY, is_settled=MOSTLY)
@@ -349,20 +377,21 @@ class Truth(RuleBasedStateMachine):
         self.house.is_trusted, self.house.is_settled = is_trusted, is_settled
 
     @rule(target=look_ups, mark=MARKS)
-    def begin(self, mark: str) -> tuple[Any, LookUp, str, Session | None, tuple[str, ...]]:
+    def begin(self, mark: str) -> Begun:
         """Begin a look-up and read."""
         context = self.house.cache.look_up()
-        return context, context.__enter__(), mark, self.records.get(mark), self.users["u"]
+        return context, context.__enter__(), mark, self.records.get(mark), self.users["u"], self.born
 
     @rule(begun=consumes(look_ups))
-    def finish(self, begun: tuple[Any, LookUp, str, Session | None, tuple[str, ...]]) -> None:
+    def finish(self, begun: Begun) -> None:
         """Keep what was read, however long ago."""
-        context, looking, mark, found, profile_ids = begun
+        context, looking, mark, found, profile_ids, born = begun
         if found is None:
             looking.keep_unknown(mark)
         else:
             looking.keep_session(found)
         looking.keep_user("u", user(*profile_ids))
+        looking.keep_birth("u", born)
         context.__exit__(None, None, None)
 
     @invariant()
@@ -374,6 +403,7 @@ class Truth(RuleBasedStateMachine):
             assert not (self.house.cache.is_unknown(mark) and mark in self.records)
         known_user = self.house.cache.user("u")
         assert known_user is None or known_user.profile_ids == self.users["u"]
+        assert self.house.cache.birth("u") in (None, self.born)
         assert max(self.house.cache.sizes.values()) <= 3
         assert set(self.house.cache._marks.values()) <= set(self.house.cache._sessions.entries)
 

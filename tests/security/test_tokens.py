@@ -11,6 +11,8 @@ from typing import Any
 
 import jwt
 import pytest
+from hypothesis import example, given, reject
+from hypothesis import strategies as st
 
 from gateway.protocol.errors import ApiError
 from gateway.security.lifetimes import NEVER
@@ -117,6 +119,32 @@ def test_any_user_id_survives_and_its_payload_has_no_url_alphabet(signer: Signer
 
     assert kuid == signer.verify(token).kuid
     assert set("-_").isdisjoint(token.split(".")[1])
+
+
+@given(
+    secret=st.binary(min_size=32, max_size=200),
+    kuid=st.text(min_size=1, max_size=40),
+    now=st.integers(0, 2**42),
+    life=st.none() | st.integers(0, 2**42),
+)
+@example(secret=bytes(64), kuid="\x7e?>", now=0, life=None)
+@example(secret=bytes(65), kuid="\x7f\0", now=0, life=None)
+def test_the_library_accepts_whatever_is_minted(secret: bytes, kuid: str, now: int, life: int | None) -> None:
+    """For every secret and user: the claims are those that went in, and the signature is HMAC-SHA-256 (RFC 2104)."""
+    try:
+        signer = Signer(secret)
+    except WeakSecretError:
+        reject()
+    expires_at = NEVER if life is None else now + life
+
+    token = signer.mint("", kuid, now=now, expires_at=expires_at, jti=JTI)
+
+    signed, _, signature = token.rpartition(".")
+    assert encoded(hmac.digest(secret, signed.encode(), "sha256")) == signature
+    ends = {} if life is None else {"exp": -(-expires_at // 1000)}
+    claims = {"_id": kuid, "iat": now // 1000, **ends, "jti": JTI}
+    options: Any = {"verify_exp": False, "verify_iat": False}
+    assert claims == jwt.decode(token, secret, algorithms=["HS256"], options=options)
 
 
 def test_the_fingerprint_is_sha256_of_the_whole_token(signer: Signer) -> None:

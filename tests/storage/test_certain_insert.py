@@ -8,7 +8,7 @@ import pytest
 
 from gateway.protocol.errors import ApiError
 from gateway.storage.certain_insert import CertainInsert
-from gateway.storage.mongo import Database, Document
+from gateway.storage.mongo import Database, Document, Look
 from tests.proxy import Proxy
 from tests.storage.conftest import TIMEOUT_MS, refusal, until
 
@@ -85,6 +85,18 @@ async def test_an_answer_that_is_lost_is_looked_up(
 
     assert [note()] == await stranger.notes.find({}).to_list(None)
     assert (proxy.lost >= 2) if times > 1 else (1 == proxy.lost)
+
+
+async def test_what_was_looked_for_beside_it_is_handed_on(inserts: CertainInsert, proxy: Proxy, stranger: Any) -> None:
+    """But for a document whose own outcome had to be found out first: nobody has looked then."""
+    others = inserts._collection
+    await stranger.notes.insert_one({"_id": "other", "mark": "other"})
+
+    assert Look({"_id": "other", "mark": "other"}) == await inserts.insert(note(), others.place("other"))
+    proxy.lose_answers("insert", 2)
+    assert None is await inserts.insert(note("b", "mark of b"), others.place("other"))
+
+    assert 3 == await stranger.notes.count_documents({})
 
 
 async def test_every_document_of_a_group_finds_its_own_outcome(

@@ -177,6 +177,50 @@ async def test_a_group_has_a_largest_size() -> None:
     assert [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]] == store.calls
 
 
+async def test_many_items_are_written_beside_the_write_that_is_under_way() -> None:
+    """Once enough have gathered; a third write waits for one of the two."""
+    store = Store()
+    lane = GroupCommit(store.write, enough=3)
+    tasks = begin(lane.submit("a"))
+    await turns()
+
+    tasks += begin(lane.submit("b"), lane.submit("c"))
+    await turns()
+    assert [["a"]] == store.calls
+    tasks += begin(lane.submit("d"))
+    await turns()
+    assert [["a"], ["b", "c", "d"]] == store.calls
+    tasks += begin(*(lane.submit(name) for name in "efgh"))
+    await turns()
+    assert 2 == len(store.calls)
+    for _ in range(3):
+        store.answer()
+
+    assert [None] * 8 == await outcomes(tasks)
+    assert [["a"], ["b", "c", "d"], ["e", "f", "g", "h"]] == store.calls
+
+
+async def test_what_gathered_behind_two_writes_goes_with_the_first_that_is_free() -> None:
+    """However little it is; the other worker ends when it finds nothing."""
+    store = Store()
+    lane = GroupCommit(store.write, enough=2)
+    tasks = begin(lane.submit("a"))
+    await turns()
+    tasks += begin(lane.submit("b"), lane.submit("c"))
+    await turns()
+    tasks += begin(lane.submit("d"))
+    await turns()
+
+    store.answer()
+    await turns()
+    assert [["a"], ["b", "c"], ["d"]] == store.calls
+    store.answer()
+    store.answer()
+
+    assert [None] * 4 == await outcomes(tasks)
+    assert not lane._workers
+
+
 async def test_an_idle_lane_leaves_no_task() -> None:
     """And it works again afterwards, after a failure too."""
     store = Store()

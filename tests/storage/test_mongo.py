@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.protocol.errors import ApiError
-from gateway.storage.mongo import Database, MongoUnreachable, Transaction
+from gateway.storage.mongo import Ambiguous, Database, Look, MongoUnreachable, Transaction
 from tests.proxy import Proxy
-from tests.storage.conftest import refusal
+from tests.storage.conftest import refusal, until
 
 EXISTS = (400, "services.storage.document_already_exists")
 
@@ -61,13 +61,69 @@ async def test_a_duplicate_is_refused_and_its_neighbours_are_stored(database: Da
     assert ["a", "b", "d"] == [note["_id"] for note in await notes.find({})]
 
 
+async def test_a_look_beside_an_insert_sees_what_is_there_once_it_is_stored(proxy: Proxy, behind: Database) -> None:
+    """Of those that ask for it, what there is and that there is nothing; one query of a group, after its write."""
+    notes, users = behind.collection("notes"), behind.collection("users")
+    await users.insert({"_id": "u"})
+    await notes.insert({"_id": "taken"})
+    before = proxy.commands.copy()
+
+    group = await asyncio.gather(
+        notes.insert({"_id": "a"}, users.place("u")),
+        notes.insert({"_id": "b"}),
+        notes.insert({"_id": "c"}, users.place("nobody")),
+        notes.insert({"_id": "taken"}, users.place("u")),
+        notes.insert({"_id": "d"}, users.place("u")),
+        return_exceptions=True,
+    )
+
+    assert [Look({"_id": "u"}), None, Look(None), Look({"_id": "u"})] == [group[n] for n in (0, 1, 2, 4)]
+    assert isinstance(group[3], ApiError)
+    assert EXISTS == (group[3].status, group[3].id)
+    done = proxy.commands - before
+    assert (1, 1) == (done["insert"], done["find"])
+    assert {"nobody", "u"} == set(proxy.latest["find"]["filter"]["_id"]["$in"])
+
+
+async def test_a_look_begins_when_the_document_is_durable(proxy: Proxy, behind: Database) -> None:
+    """While the write has no answer nothing is looked for: a deletion at that moment would not be seen."""
+    notes, users = behind.collection("notes"), behind.collection("users")
+    await users.insert({"_id": "u"})
+    proxy.swallows_answers = True
+
+    inserting = asyncio.create_task(refused(notes.insert({"_id": "a"}, users.place("u"))))
+    await until(lambda: proxy.lost)
+    assert 0 == proxy.commands["find"]
+    await inserting
+
+    assert 0 == proxy.commands["find"]
+
+
+async def refused(insert: Any) -> None:
+    """Wait for an insert whose outcome nobody can tell."""
+    with pytest.raises(Ambiguous):
+        await insert
+
+
+async def test_a_look_that_fails_leaves_the_insert_as_it_is(proxy: Proxy, behind: Database) -> None:
+    """It is stored, and nobody has looked."""
+    notes, users = behind.collection("notes"), behind.collection("users")
+    await users.insert({"_id": "u"})
+    proxy.lose_answers("find")
+
+    assert None is await notes.insert({"_id": "a"}, users.place("u"))
+
+    proxy.heal()
+    assert {"_id": "a"} == await notes.get("a")
+
+
 async def test_every_write_waits_for_majority_and_journal(database: Database, stranger: Any) -> None:
     """As the server sees it: each command bears `w: majority` and `j: true`, each read the concern `majority`."""
     notes = database.collection("notes")
     await notes.index("mark")
     await stranger.command("profile", 2)
 
-    await notes.insert({"_id": "a"})
+    await notes.insert({"_id": "a"}, notes.place("a"))
     await notes.insert_one({"_id": "b"})
     await notes.update_one({"_id": "b"}, {"$set": {"n": 1}})
     await notes.replace_one({"_id": "b"})
@@ -82,7 +138,7 @@ async def test_every_write_waits_for_majority_and_journal(database: Database, st
     seen = [entry["command"] async for entry in stranger["system.profile"].find({"ns": {"$regex": "notes$"}})]
     writes = [command for command in seen if "writeConcern" in command or "insert" in command]
     reads = [command for command in seen if "find" in command or "aggregate" in command]
-    assert (2, 4) == (len([command for command in writes if "insert" in command]), len(reads))
+    assert (2, 5) == (len([command for command in writes if "insert" in command]), len(reads))
     for command in writes:
         assert {"w": "majority", "j": True} == {name: command["writeConcern"].get(name) for name in ("w", "j")}
     for command in reads:

@@ -227,4 +227,4 @@ async def test_p13_clients_that_vanish_leave_nothing_behind_and_their_writes_hap
 
     assert 201 == await collection.count({})
     assert tasks == asyncio.all_tasks()
-    assert ([], None) == (collection._inserts._waiting, collection._inserts._worker)
+    assert ([], set()) == (collection._inserts._waiting, collection._inserts._workers)

@@ -47,6 +47,17 @@ class KeyPolicy(Struct, frozen=True):
     most_hits: int = 10_000
 
 
+class _Order(Struct, frozen=True):
+    """A key that is asked for; see `ApiKeys.issue`."""
+
+    owner: str
+    key_id: str
+    description: str
+    expires_in: Any
+    author: str
+    own: bool
+
+
 class ApiKeys:
     """Keeps the API keys.
 
@@ -109,25 +120,16 @@ class ApiKeys:
         key_id = check_id(key_id) if key_id else self._new_id()
         if is_anonymous(owner):
             raise api_error("api.assert.invalid_argument", "userId", "somebody who can own a key")
-        user = await self._users.get(owner)
-        now = self._now()
-        span = self._span(expires_in, own=own)
-        expires_at = end_of_life(now, span)
-        token = self._signer.mint(self._policy.prefix, owner, now=now, expires_at=expires_at, jti=self._new_jti())
-        key = {
-            "_id": key_id,
-            "description": description,
-            "expiresAt": expires_at,
-            "fingerprint": fingerprint(token),
-            "ttl": span,
-            "userId": owner,
-            "_kuzzle_info": history(author, now),
-        }
-        await self._store(key, user)
-        self._revocations.token_changed(fingerprint(token))
-        shown = _present(key)
-        shown["_source"] |= {"_kuzzle_info": key["_kuzzle_info"], "token": token}
-        return shown
+        order = _Order(owner, key_id, description, expires_in, author, own)
+        # The look after the write decides. So it is enough to remember the owner before it; what is remembered wrongly
+        # costs a second try.
+        born = self._revocations.cache.birth(owner)
+        made = None if born is None else await self._make(order, born)
+        if made is None:
+            made = await self._make(order, await self._birth(owner))
+        if made is None:
+            raise api_error("security.user.not_found", owner)
+        return made
 
     async def find(self, mark: str) -> Document | None:
         """Return the key with this fingerprint, or None."""
@@ -177,18 +179,58 @@ class ApiKeys:
             check_policy(span, self._policy.soft_span, "api_keys.soft_max_ttl")
         return span
 
-    async def _store(self, key: Document, owner: Document) -> None:
-        await self._inserts.insert(key)
+    async def _birth(self, owner: str) -> int:
+        """When a user was made, as the database says."""
+        cache = self._revocations.cache
+        with cache.look_up() as looking:
+            born = _birth_of(await self._users.get(owner))
+            looking.keep_birth(owner, born)
+        return born
+
+    async def _make(self, order: _Order, born: int) -> Document | None:
+        """Mint and store a key; None, and no key, if its owner is not the user who was made at `born`."""
+        now = self._now()
+        span = self._span(order.expires_in, own=order.own)
+        expires_at = end_of_life(now, span)
+        token = self._signer.mint(self._policy.prefix, order.owner, now=now, expires_at=expires_at, jti=self._new_jti())
+        source: Document = {
+            "description": order.description,
+            "expiresAt": expires_at,
+            "fingerprint": fingerprint(token),
+            "ttl": span,
+            "userId": order.owner,
+            "_kuzzle_info": history(order.author, now),
+        }
+        if not await self._store({"_id": order.key_id, **source}, born):
+            return None
+        self._revocations.token_changed(source["fingerprint"])
+        source["token"] = token
+        return {"_id": order.key_id, "_source": source}
+
+    async def _store(self, key: Document, born: int) -> bool:
+        owner = key["userId"]
+        look = await self._inserts.insert(key, self._users.place(owner))
         # A deletion of the user removes the user first and the keys after, so one of the two sees the other. Another
         # user who has the id by now was made at another time.
         try:
-            user = await self._users.get(owner["_id"])
+            user = await self._users.get(owner) if look is None else look.found
+            if user is None:
+                raise api_error("security.user.not_found", owner)
         except ApiError:  # gone, or nobody can tell: whoever is refused must have no key
-            await self._inserts.take_back(key, is_stored=True)
+            await self._take_back(key)
             raise
-        if user["_kuzzle_info"]["createdAt"] != owner["_kuzzle_info"]["createdAt"]:
-            await self._inserts.take_back(key, is_stored=True)
-            raise api_error("security.user.not_found", owner["_id"])
+        if _birth_of(user) == born:
+            return True
+        await self._take_back(key)
+        return False
+
+    async def _take_back(self, key: Document) -> None:
+        self._revocations.cache.forget_user(key["userId"])
+        await self._inserts.take_back(key, is_stored=True)
+
+
+def _birth_of(user: Document) -> int:
+    return int(user["_kuzzle_info"]["createdAt"])
 
 
 def _present(key: Document) -> Document:

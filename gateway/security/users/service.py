@@ -15,7 +15,7 @@ from gateway.security.rights import CompiledRights
 from gateway.security.shelf import Shelf, content_schema
 from gateway.security.strategies import Strategies
 from gateway.security.users.checks import check_kuid, check_profile_ids, is_anonymous
-from gateway.storage.mongo import Collection, Database, Transaction
+from gateway.storage.mongo import Beside, Collection, Database, Transaction
 
 __all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "Users"]
 
@@ -92,6 +92,10 @@ class Users:
             NotFoundError: `security.user.not_found`.
         """
         return await self.shelf.get(kuid)
+
+    def place(self, kuid: str) -> Beside:
+        """Where a user is stored."""
+        return self._collection.place(kuid)
 
     async def administrator_exists(self, transaction: Transaction = None) -> bool:
         """Tell whether a user has the profile admin."""
