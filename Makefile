@@ -1,5 +1,5 @@
 # What CI runs is `make check`, `make autobahn` and `make schemathesis`; what a newcomer needs is `make run` and `make test`.
-.PHONY: run test demo install check bench bench-write bench-compare chaos autobahn schemathesis format docs clean
+.PHONY: run test demo install check bench bench-write bench-scale bench-compare anatomy chaos autobahn schemathesis format docs clean
 
 # The newest Python that really runs; `make PYTHON=/path/to/python` to choose another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -25,11 +25,21 @@ check: .venv/.complete
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
 
+# The whole table of targets in under ten minutes; `make bench ARGS="--only now sansio picows"`, ARGS="--help".
 bench: .venv/.complete
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
+# The same, into docs/performance.md, .json and .svg.
 bench-write: .venv/.complete
-	$(BIN)/python -m tests.benchmarks --write
+	$(BIN)/python -m tests.benchmarks --write $(ARGS)
+
+# A million keys beside a thousand, into docs/performance.md and .json: ten minutes more.
+bench-scale: .venv/.complete
+	$(BIN)/python -m tests.benchmarks.scale --write $(ARGS)
+
+# Where the microseconds of one request go, into docs/where-the-time-goes.md.
+anatomy: .venv/.complete
+	$(BIN)/python -m tests.benchmarks.anatomy --write $(ARGS)
 
 # `make bench-compare REF=main`: what this tree costs beside another commit; ARGS for its options.
 bench-compare: .venv/.complete

@@ -19,9 +19,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks.contests import CREATE, HTTP_CREATE, HTTP_NOW, NOW, ROOT, Entrant, Work
+from tests.benchmarks.contests import CONNECTIONS, CREATE, HTTP_CREATE, HTTP_NOW, NOW, ROOT, Entrant, Work
 from tests.benchmarks.report import Report, Result, facts, markdown, ratio
-from tests.benchmarks.stage import CONNECTIONS, Running, play, start
+from tests.benchmarks.stage import Running, play, start
 
 __all__ = ["JOBS", "UnknownCommitError", "main", "unpacked"]
 

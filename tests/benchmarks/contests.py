@@ -1,16 +1,17 @@
 """What is measured beside what.
 
-An entrant is a server and what it is asked; a contest is the gateway and the peers beside it. All entrants of a
-contest answer the same requests.
+An entrant is a server and what it is asked; a contest is a few of them, measured in turns, and the pairs among them
+that are compared. All entrants of a contest answer the same requests, or one gateway answers several kinds.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["CONTESTS", "CREATE", "HTTP_CREATE", "HTTP_NOW", "NOW", "ROOT", "Contest", "Entrant", "Work"]
+__all__ = ["CONNECTIONS", "CONTESTS", "CREATE", "HTTP_CREATE", "HTTP_NOW", "NOW", "ROOT", "Contest", "Entrant", "Work"]
 
 ROOT = Path(__file__).resolve().parents[2]
+CONNECTIONS = 32
 
 
 class Work(NamedTuple):
@@ -19,9 +20,11 @@ class Work(NamedTuple):
     Attributes:
         generator: a module beside this one.
         scheme: of the server's URL.
-        options: of the generator, beside the common ones.
+        options: of the generator, beside the common ones; "$TOKEN" in them is an API key of the server's.
         durable: whether the database has to write.
         fresh: whether each request comes on a new connection.
+        connections: at a time.
+        serves: the generator does the work itself, so it runs on the server's core.
     """
 
     generator: str
@@ -29,6 +32,8 @@ class Work(NamedTuple):
     options: Mapping[str, str]
     durable: bool = False
     fresh: bool = False
+    connections: int = CONNECTIONS
+    serves: bool = False
 
 
 class Entrant(NamedTuple):
@@ -43,6 +48,7 @@ class Entrant(NamedTuple):
         repeats: whether it repeats an answer of the gateway, which has to be there first.
         tree: the sources that it runs from.
         workers: of a gateway.
+        shares: the name of a gateway in the same contest that answers these requests too; empty for one of its own.
     """
 
     name: str
@@ -53,14 +59,20 @@ class Entrant(NamedTuple):
     repeats: bool = False
     tree: Path = ROOT
     workers: int = 1
+    shares: str = ""
 
 
 class Contest(NamedTuple):
-    """Ours and the peers it is measured against, at each of the depths."""
+    """Some entrants at each of the depths, and which are compared, ours first."""
 
-    ours: Entrant
-    peers: tuple[Entrant, ...]
+    entrants: tuple[Entrant, ...]
+    pairs: tuple[tuple[str, str], ...]
     depths: tuple[int, ...] = (1, 8)
+
+
+def beside(ours: Entrant, *peers: Entrant, depths: tuple[int, ...] = (1, 8)) -> Contest:
+    """Ours compared with each of its peers."""
+    return Contest((ours, *peers), tuple((ours.name, peer.name) for peer in peers), depths)
 
 
 def websocket(template: str, *, durable: bool = False) -> Work:
@@ -73,7 +85,23 @@ def http(request: str, *, body: str = "", durable: bool = False) -> Work:
     return Work("http_load", "http", {"request": request, "body": body}, durable)
 
 
+def inserts(*, grouped: bool, connections: int = CONNECTIONS) -> Work:
+    """A bare loop of inserts, of as many records at a time as a generator would have requests in flight."""
+    return Work(
+        "insert_load",
+        "tcp",
+        {"mode": "grouped" if grouped else "single"},
+        durable=True,
+        connections=connections,
+        serves=True,
+    )
+
+
 NOW = websocket('{"controller":"server","action":"now","requestId":"$ID"}')
+NOW_WITH_KEY = websocket('{"controller":"server","action":"now","requestId":"$ID","jwt":"$TOKEN"}')
+# As the SDK sends it: the token in the body, none beside it.
+CHECK_TOKEN = websocket('{"controller":"auth","action":"checkToken","requestId":"$ID","body":{"token":"$TOKEN"}}')
+CURRENT_USER = websocket('{"controller":"auth","action":"getCurrentUser","requestId":"$ID","jwt":"$TOKEN"}')
 CREATE = websocket(
     '{"controller":"security","action":"createApiKey","userId":"bench",'
     '"body":{"description":"bench"},"requestId":"$ID"}',
@@ -83,37 +111,53 @@ HTTP_NOW = http("GET /_now")
 HTTP_CREATE = http("POST /users/bench/api-keys/_create", body='{"description":"bench"}', durable=True)
 
 CONTESTS = (
-    Contest(
+    beside(
         Entrant("now", "latchgate, server:now", NOW),
-        (
-            Entrant("sansio", "bare Sans-I/O echo", NOW, "peer_sansio", has_data=False),
-            Entrant("websockets", "websockets asyncio echo", NOW, "peer_websockets", has_data=False),
-        ),
+        Entrant("sansio", "bare Sans-I/O echo", NOW, "peer_sansio", has_data=False),
+        Entrant("picows", "picows echo", NOW, "peer_picows", has_data=False),
+        Entrant("websockets", "websockets asyncio echo", NOW, "peer_websockets", has_data=False),
     ),
-    # Bound: two workers may cost 1.1 times the CPU of one.
     Contest(
-        Entrant("now_two", "latchgate, server:now, two workers", NOW, workers=2),
-        (Entrant("now_one", "latchgate, server:now, one process", NOW),),
+        (
+            Entrant("check_token", "latchgate, auth:checkToken", CHECK_TOKEN, shares="now_key"),
+            Entrant("now_anonymous", "latchgate, server:now, anonymous", NOW, shares="now_key"),
+            Entrant("now_key", "latchgate, server:now, API key", NOW_WITH_KEY),
+            Entrant("current_user", "latchgate, auth:getCurrentUser, API key", CURRENT_USER, shares="now_key"),
+        ),
+        (("now_key", "now_anonymous"), ("check_token", "now_key"), ("current_user", "now_key")),
+    ),
+    beside(
+        Entrant("create", "latchgate, createApiKey", CREATE),
+        Entrant("insert_many", "bare loop of insert_many", inserts(grouped=True), "peer_mongod"),
+        Entrant("fastapi", "FastAPI, createApiKey", CREATE, "peer_fastapi"),
+    ),
+    beside(
+        Entrant("create_alone", "latchgate, createApiKey, 1 connection", CREATE._replace(connections=1)),
+        Entrant("insert_one", "bare loop of insert_one", inserts(grouped=False, connections=1), "peer_mongod"),
         depths=(1,),
     ),
-    Contest(
-        Entrant("create", "latchgate, createApiKey", CREATE),
-        (Entrant("fastapi", "FastAPI, createApiKey", CREATE, "peer_fastapi"),),
+    beside(
+        Entrant("connect", "latchgate, connect + server:now", NOW._replace(fresh=True)),
+        Entrant(
+            "sansio_connect", "bare Sans-I/O echo, connect", NOW._replace(fresh=True), "peer_sansio", has_data=False
+        ),
+        depths=(1,),
+    ),
+    beside(
+        Entrant("now_two", "latchgate, server:now, two workers", NOW, workers=2),
+        Entrant("now_one", "latchgate, server:now, one process", NOW),
+        depths=(1,),
     ),
     # No pipelining: hardly any client does that.
-    Contest(
+    beside(
         Entrant("http_now", "latchgate, GET /_now", HTTP_NOW),
-        (Entrant("uvicorn_now", "uvicorn, the same bytes", HTTP_NOW, "peer_uvicorn", has_data=False, repeats=True),),
+        Entrant("uvicorn_now", "uvicorn, the same bytes", HTTP_NOW, "peer_uvicorn", has_data=False, repeats=True),
         depths=(1,),
     ),
-    Contest(
+    beside(
         Entrant("http_create", "latchgate, POST …/_create", HTTP_CREATE),
-        (
-            Entrant(
-                "uvicorn_create", "uvicorn, the same bytes", HTTP_CREATE, "peer_uvicorn", has_data=False, repeats=True
-            ),
-            Entrant("fastapi_create", "FastAPI, POST …/_create", HTTP_CREATE, "peer_fastapi"),
-        ),
+        Entrant("uvicorn_create", "uvicorn, the same bytes", HTTP_CREATE, "peer_uvicorn", has_data=False, repeats=True),
+        Entrant("fastapi_create", "FastAPI, POST …/_create", HTTP_CREATE, "peer_fastapi"),
         depths=(1,),
     ),
 )

@@ -20,7 +20,19 @@ import uvloop
 
 from tests.benchmarks.processes import Cpu, cpu_seconds
 
-__all__ = ["ID_BYTES", "Client", "Connect", "Measure", "Tally", "Template", "options", "run"]
+__all__ = [
+    "ID_BYTES",
+    "Client",
+    "Connect",
+    "Measure",
+    "Tally",
+    "Template",
+    "options",
+    "own_cpu",
+    "run",
+    "stay_on",
+    "summary",
+]
 
 DRAIN_LIMIT = 15.0  # seconds in which the last replies must come
 SHOWN_ERRORS = 3
@@ -150,9 +162,9 @@ async def load(given: argparse.Namespace, tally: Tally, connect: Connect) -> Mea
     await asyncio.sleep(given.warmup)
 
     tally.latencies.clear()
-    begin, own, cpu = perf_counter(), own_cpu(), cpu_seconds(given.pid)
+    begin, own, cpu = perf_counter(), own_cpu(), cpu_of(given)
     await asyncio.sleep(given.seconds)
-    used, own_used = cpu_seconds(given.pid).since(cpu), own_cpu() - own
+    used, own_used = cpu_of(given).since(cpu), own_cpu() - own
     wall, latencies = perf_counter() - begin, sorted(tally.latencies)
 
     tally.stop()
@@ -164,6 +176,12 @@ async def load(given: argparse.Namespace, tally: Tally, connect: Connect) -> Mea
         if (error := task.exception()) is not None:
             tally.error(repr(error))
     return summary(latencies, wall, used, own_used, tally.errors)
+
+
+def cpu_of(given: argparse.Namespace) -> Cpu:
+    """CPU seconds of the server and its database so far."""
+    used = cpu_seconds(given.pid)
+    return used if given.mongod is None else used._replace(mongod=cpu_seconds(given.mongod).mongod)
 
 
 def own_cpu() -> float:
@@ -202,14 +220,20 @@ def options(about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--warmup", type=float, default=1.0)
     parser.add_argument("--pid", type=int, default=os.getpid(), help="the server's process id")
+    parser.add_argument("--mongod", type=int, help="the process id of its database, if it did not start that itself")
     parser.add_argument("--core", type=int, default=None, help="the core to stay on")
     return parser
 
 
+def stay_on(core: int | None) -> None:
+    """Keep this process on one core, if there are several and one is named."""
+    if core is not None and len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, {core})
+
+
 def run(given: argparse.Namespace, tally: Tally, connect: Connect) -> int:
     """Run once, print the measure, return the exit status."""
-    if given.core is not None and len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {given.core})
+    stay_on(given.core)
     measure = uvloop.run(load(given, tally, connect))
     print(msgspec.json.encode(measure).decode())
     return int(measure.errors > 0)

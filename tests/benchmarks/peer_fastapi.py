@@ -25,6 +25,7 @@ from pymongo.write_concern import WriteConcern
 from gateway.storage.embedded import EmbeddedMongo, uri
 from gateway.storage.mongo import run_admin_command
 from tests.benchmarks.peer_frames import NODE
+from tests.benchmarks.records import INDEXES, record
 
 __all__ = ["make_app"]
 
@@ -42,8 +43,8 @@ def make_app(data_dir: Path) -> FastAPI:
         try:
             concern = WriteConcern(w="majority", j=True)
             keys: Keys = client["peer"].get_collection("apiKeys", write_concern=concern)
-            await keys.create_index("fingerprint", unique=True)
-            await keys.create_index("userId")
+            for fields, unique in INDEXES:
+                await keys.create_index([(field, 1) for field in fields], unique=unique)
             app.state.keys = keys
             yield
         finally:
@@ -76,18 +77,11 @@ async def create_api_key(request: Mapping[str, Any], keys: Keys) -> dict[str, An
     user = request["userId"]
     claims = {"_id": user, "iat": int(now), "jti": uuid.uuid4().hex}
     token = "kapikey-" + jwt.encode(claims, SECRET, algorithm="HS256")
-    info = {"author": "-1", "createdAt": int(now * 1000), "updatedAt": None, "updater": None}
-    source = {
-        "description": request["body"]["description"],
-        "expiresAt": -1,
-        "fingerprint": hashlib.sha256(token.encode()).hexdigest(),
-        "ttl": -1,
-        "userId": user,
-        "_kuzzle_info": info,
-    }
-    key_id = str(uuid.uuid4())
-    await keys.insert_one({"_id": key_id, **source})
-    return {"_id": key_id, "_source": {**source, "token": token}}
+    mark = hashlib.sha256(token.encode()).hexdigest()
+    stored = record(str(uuid.uuid4()), user, request["body"]["description"], mark, int(now * 1000))
+    await keys.insert_one(stored)
+    source = {name: value for name, value in stored.items() if name != "_id"}
+    return {"_id": stored["_id"], "_source": {**source, "token": token}}
 
 
 def envelope(request: Mapping[str, Any], result: dict[str, Any]) -> dict[str, Any]:

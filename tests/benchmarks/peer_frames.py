@@ -51,7 +51,7 @@ decode = msgspec.json.Decoder(Request).decode
 encode = msgspec.json.Encoder().encode
 
 
-def answer(message: bytes) -> bytes:
+def answer(message: bytes | memoryview) -> bytes:
     """The reply to a request, whatever it asks for."""
     request = decode(message)
     return encode(

@@ -7,6 +7,7 @@ trust: waiting for a core does not count.
 
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Cpu", "cpu_seconds", "free_port", "pin", "serve", "tree"]
+__all__ = ["Cpu", "allow_files", "cpu_seconds", "free_port", "pin", "resident_bytes", "serve", "settings_of", "tree"]
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 START_LIMIT = 90.0  # seconds; a fresh mongod takes a few
@@ -78,6 +79,23 @@ def cpu_seconds(pid: int) -> Cpu:
     return Cpu(server, mongod)
 
 
+def resident_bytes(pid: int) -> int:
+    """Memory of the tree under a process that lies in RAM, each page counted where it is mapped; without mongod."""
+    pids = [number for number, process in tree(pid).items() if process.name != "mongod"]
+    texts = [Path(f"/proc/{number}/smaps_rollup").read_text() for number in pids]
+    return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Rss:")) * 1024
+
+
+def allow_files(count: int) -> int:
+    """Let this process and those it starts open so many files, or as many as may be; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return count
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
+
+
 def pin(pid: int, core: int) -> None:
     """Keep a server on one core and let its mongod use all; one core alone is left as it is.
 
@@ -110,6 +128,12 @@ def listens(port: int) -> bool:
     return True
 
 
+def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, but of the gateway's settings the given ones only."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LATCHGATE_")}
+    return {**kept, **environment}
+
+
 @contextlib.contextmanager
 def serve(
     command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path | None = None
@@ -119,9 +143,8 @@ def serve(
     Of the gateway's settings it sees those in `environment` only. Raises `RuntimeError` with the last lines of its
     output when it ends too early or never listens.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LATCHGATE_")}
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**kept, **environment}, cwd=folder)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=settings_of(environment), cwd=folder)
         try:
             deadline = time.monotonic() + START_LIMIT
             while not listens(port):

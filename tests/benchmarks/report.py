@@ -16,11 +16,11 @@ from statistics import median
 import msgspec
 
 from gateway.storage.mongod_binary import find_mongod
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.generator import Measure
 
-__all__ = ["Ratio", "Report", "Result", "facts", "markdown", "ratio", "split_page", "table", "write_section"]
+__all__ = ["Ratio", "Report", "Result", "Scale", "Verdict", "facts", "markdown", "ratio", "table"]
 
-BEGIN, END = "<!-- bench:start -->", "<!-- bench:end -->"
 LIBRARIES = (
     "websockets",
     "httptools",
@@ -82,12 +82,50 @@ class Ratio(msgspec.Struct, frozen=True):
     mongod_cpu: float | None
 
 
-class Report(msgspec.Struct, frozen=True):
-    """One run."""
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A target and what became of it.
 
-    facts: dict[str, str]
-    results: list[Result]
-    ratios: list[Ratio]
+    Attributes:
+        title: for the reader.
+        asked: the limit with its sign and unit; empty where nothing is asked.
+        unit: of the figures, empty for a ratio.
+        measured: None where this run did not measure it.
+        peer: the same of what it is measured beside, where that is a figure of its own.
+        is_met: None where nothing is asked or nothing was measured.
+    """
+
+    title: str
+    asked: str
+    unit: str
+    measured: Figure | None
+    peer: Figure | None = None
+    is_met: bool | None = None
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """What `scale.py` found, and when: for each kind of request its ratio of 1,000,000 keys to 1,000."""
+
+    measured: str
+    ratios: dict[str, Figure]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One run.
+
+    Attributes:
+        facts: the machine, the versions and how it was measured.
+        results: of the contests; `ratios` too.
+        figures: of what is no contest, by name.
+        targets: what was asked for, and whether it is met.
+        scale: of the last run of `scale.py` that was written.
+    """
+
+    facts: dict[str, str] = {}
+    results: list[Result] = []
+    ratios: list[Ratio] = []
+    figures: dict[str, Figure] = {}
+    targets: list[Verdict] = []
+    scale: Scale | None = None
 
 
 def ratio(ours: Result, peer: Result, title: str = "") -> Ratio:
@@ -170,9 +208,16 @@ def result_row(result: Result) -> list[str]:
         f"{measure.mongod_us:.1f}" if result.durable and measure.mongod_us else "-",
         f"{measure.p50_ms:.2f}",
         f"{measure.p99_ms:.2f}",
-        f"{measure.generator_cores:.2f}{'!' if measure.generator_cores > BUSY_GENERATOR else ''}",
-        f"{measure.requests_per_second / (measure.generator_cores or float('nan')):,.0f}",
+        *generator_cells(measure),
     ]
+
+
+def generator_cells(measure: Measure) -> list[str]:
+    """The share of its core that the generator used, and what it could do with the whole; a bare loop has none."""
+    cores = measure.generator_cores
+    if not cores:
+        return ["-", "-"]
+    return [f"{cores:.2f}{'!' if cores > BUSY_GENERATOR else ''}", f"{measure.requests_per_second / cores:,.0f}"]
 
 
 def ratio_row(found: Ratio) -> list[str]:
@@ -189,32 +234,34 @@ def ratio_row(found: Ratio) -> list[str]:
     ]
 
 
+def verdict_row(found: Verdict) -> list[str]:
+    """The cells of one target."""
+    met = {None: "-", True: "yes", False: "**no**"}[found.is_met]
+    measured = found.measured
+    spread = "-" if measured is None else f"{digits(measured.low)} to {digits(measured.high)}"
+    values = [value_cell(figure, found.unit) for figure in (measured, found.peer)]
+    return [found.title, found.asked or "-", values[0], spread, values[1], met]
+
+
+def value_cell(found: Figure | None, unit: str) -> str:
+    """A value with its unit."""
+    return "-" if found is None else f"{digits(found.value)} {unit}".rstrip()
+
+
+def digits(value: float) -> str:
+    """Three digits, or all that stand before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def markdown(report: Report) -> str:
     """The whole report, fit to be read in a terminal."""
     headings = ("server", "depth", "requests/s", "server µs", "mongod µs", "p50 ms", "p99 ms", "gen.", "gen. max/s")
-    parts = [
-        "\n".join(f"- {name}: {value}" for name, value in report.facts.items()),
-        table(headings, [result_row(result) for result in report.results]),
-    ]
+    parts = ["\n".join(f"- {name}: {value}" for name, value in report.facts.items())]
+    if report.targets:
+        columns = ("target", "asked", "measured", "spread", "peer", "met?")
+        parts.append(table(columns, [verdict_row(found) for found in report.targets]))
+    parts.append(table(headings, [result_row(result) for result in report.results]))
     if report.ratios:
         titles = ("ours / peer", "depth", "requests/s", "server CPU", "rounds", "best", "mongod CPU")
         parts.append(table(titles, [ratio_row(found) for found in report.ratios]))
     return "\n\n".join(parts)
-
-
-def split_page(page: Path) -> tuple[str, str]:
-    """What stands before and after the generated section of a page, markers excluded.
-
-    Raises `ValueError` when the page does not hold both markers.
-    """
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} lacks the markers {BEGIN} and {END}")
-    return before, after
-
-
-def write_section(page: Path, text: str) -> None:
-    """Replace the generated section of a page."""
-    before, after = split_page(page)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

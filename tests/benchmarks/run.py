@@ -1,79 +1,99 @@
-"""The whole benchmark in one run: `python -m tests.benchmarks` (`make bench`).
+"""The whole benchmark in one run: `python -m tests.benchmarks` (`make bench`), under ten minutes.
 
-Every contest of `contests.py`, 32 connections each: `server:now` against servers that do nothing but WebSocket and
-JSON, durable `security:createApiKey` against FastAPI, both again over HTTP against uvicorn. The servers of a contest
-run at the same time and are measured in turns. Prints the table and writes `build/bench.json`; `--write` also renews
-the section of `docs/performance.md`.
+Every contest of `contests.py`, the servers of each running at the same time and measured in turns; what ten thousand
+connections cost (`many.py`), a database with more keys (`scale.py`), the time of a start (`starts.py`). What was found
+is held against `targets.py`. Prints the tables and writes `build/bench.json` and `build/bench.svg`; `--write` also
+renews `docs/performance.md` and the data and the chart beside it.
 """
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
-from tests.benchmarks.contests import CONTESTS, ROOT, Entrant
-from tests.benchmarks.report import Report, Result, facts, markdown, ratio, split_page, write_section
-from tests.benchmarks.stage import CONNECTIONS, Running, play, start
+from tests.benchmarks.chart import chart
+from tests.benchmarks.contests import CONNECTIONS, CONTESTS, ROOT, Contest
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.many import measure_crowds
+from tests.benchmarks.pages import CHART, PAGE, read_data, split_page, write_data, write_section
+from tests.benchmarks.report import Report, Result, facts, markdown, ratio
+from tests.benchmarks.scale import measure_growth
+from tests.benchmarks.stage import play, start_all
+from tests.benchmarks.starts import measure_starts
+from tests.benchmarks.targets import judge
 
 __all__ = ["main"]
 
-PAGE = ROOT / "docs" / "performance.md"
+STARTS = 7
+OTHERS: dict[str, Callable[[int, float], dict[str, Figure]]] = {
+    "connections": measure_crowds,
+    "keys": measure_growth,
+    "start": lambda _rounds, _seconds: measure_starts(STARTS),
+}
+"""What is measured beside the contests."""
 
 
-def results_of(entrants: list[Entrant], depths: tuple[int, ...], given: argparse.Namespace) -> Iterator[Result]:
+def results_of(contest: Contest, given: argparse.Namespace) -> Iterator[Result]:
     """All rounds of one contest."""
-    with contextlib.ExitStack() as stack:
-        servers: list[Running] = []
-        for entrant in entrants:
-            servers.append(stack.enter_context(start(entrant, servers[0] if servers else None)))
-        for depth in depths:
+    entrants = [entrant for entrant in contest.entrants if not given.only or entrant.name in given.only]
+    with start_all(entrants) as servers:
+        for depth in contest.depths if servers else ():
             yield from play(servers, depth, given.rounds, given.seconds)
 
 
 def run(given: argparse.Namespace) -> Report:
-    """Play the contests that were asked for."""
-    settings = f"{given.rounds} rounds of {given.seconds:g} s, {CONNECTIONS} connections"
-    about = facts(settings)
+    """Measure what was asked for."""
+    about = facts(f"{given.rounds} rounds of {given.seconds:g} s, {CONNECTIONS} connections")
+    began = time.monotonic()
     results: dict[tuple[str, int], Result] = {}
     ratios = []
     for contest in CONTESTS:
-        entrants = [e for e in (contest.ours, *contest.peers) if not given.only or e.name in given.only]
-        results |= {(result.name, result.depth): result for result in results_of(entrants, contest.depths, given)}
+        results |= {(result.name, result.depth): result for result in results_of(contest, given)}
         ratios += [
-            ratio(results[contest.ours.name, depth], results[peer.name, depth])
-            for peer in contest.peers
+            ratio(results[ours, depth], results[peer, depth])
+            for ours, peer in contest.pairs
             for depth in contest.depths
-            if {contest.ours.name, peer.name} <= {entrant.name for entrant in entrants}
+            if (ours, depth) in results and (peer, depth) in results
         ]
-    return Report(about, list(results.values()), ratios)
+    figures: dict[str, Figure] = {}
+    for name, measure in OTHERS.items():
+        if not given.only or name in given.only:
+            figures |= measure(given.rounds, given.seconds)
+    about["duration"] = f"{time.monotonic() - began:.0f} s"
+    report = Report(about, list(results.values()), ratios, figures, scale=read_data().scale)
+    return msgspec.structs.replace(report, targets=judge(report))
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    names = [entrant.name for contest in CONTESTS for entrant in (contest.ours, *contest.peers)]
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of a window")
+    names = [entrant.name for contest in CONTESTS for entrant in contest.entrants] + list(OTHERS)
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a window")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=names, help="these servers alone")
-    parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
+    parser.add_argument("--only", nargs="+", choices=names, help="these alone")
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the data go")
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md, .json and .svg")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Exit status 1 when any reply was wrong or missing."""
+    """Exit status 1 when any reply was wrong or missing; a target that is missed changes nothing."""
     given = arguments()
     if given.write:
         split_page(PAGE)  # rather fail now than after the run
     report = run(given)
     text = markdown(report)
     print(f"\n{text}")
-    target = ROOT / "build" / "bench.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    write_data(report, given.json)
+    given.json.with_suffix(".svg").write_text(chart(report), encoding="utf-8")
     if given.write:
         write_section(PAGE, text)
+        write_data(report)
+        CHART.write_text(chart(report), encoding="utf-8")
     return int(any(result.median.errors for result in report.results))
 
 

@@ -2,18 +2,20 @@
 
 Two gateways, each over a MongoDB of its own: one with 1,000 API keys, one with 1,000,000 (ten to a user). The same
 requests go to both in turns, and what counts is the ratio of the CPU that one request costs, gateway and database
-together. Users and keys are put into the databases directly; filling the large one takes about a minute.
+together. Users and keys are put into the databases directly; filling the large one takes about a minute. `make bench`
+does the same for two kinds of requests with 100,000 keys, which is what its time allows.
 """
 
 import argparse
 import asyncio
+import datetime as dt
 import hashlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,36 +23,41 @@ from typing import Any
 import msgspec
 from pymongo import MongoClient, WriteConcern
 
+from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.generator import Measure
+from tests.benchmarks.pages import PAGE, read_data, write_data, write_section
 from tests.benchmarks.processes import free_port, pin, serve
-from tests.benchmarks.report import table
+from tests.benchmarks.records import record
+from tests.benchmarks.report import Scale, table
+from tests.benchmarks.stage import GENERATOR_CORE, OPEN, SERVER_CORE
 from tests.client import connected
 from tests.mongod import start_mongod, stop_mongod
 
+__all__ = ["fill", "main", "measure_growth"]
+
 KEYS_EACH = 10
-SIZES = {"1 k": 100, "1 M": 100_000}
-"""Keys → users."""
+SMALL, MIDDLE, LARGE = 1_000, 100_000, 1_000_000
+"""Keys."""
 
 BATCH = 5_000
+CREATED = 1_700_000_000_000
 USER = "user-50"
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-START, END = "<!-- scale:start -->", "<!-- scale:end -->"
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "security:createApiKey": {"userId": USER, "body": {"description": "d"}},
+    "auth:checkToken": {"body": {"token": "$TOKEN"}},
+    "auth:getCurrentUser": {"jwt": "$TOKEN"},
     "security:searchApiKeys, first page": {"userId": "user-51"},
     "security:searchApiKeys, second page": {"userId": "user-51", "from": 5, "size": 5},
     "security:getUser": {"_id": USER},
     "security:searchUsers, ten of all": {"body": {}, "size": 10},
     "security:searchUsers, the ten newest": {"body": {"sort": {"_kuzzle_info.createdAt": "desc"}}, "size": 10},
     "security:searchUsers, by id": {"body": {"query": {"ids": {"values": [USER]}}}, "size": 10},
-    "auth:checkToken": {"body": {"token": "$TOKEN"}},
-    "auth:getCurrentUser": {"jwt": "$TOKEN"},
 }
 
 
 class Server(msgspec.Struct):
-    """A gateway that runs: its port, its process, a token of a key in it."""
+    """A gateway that runs: its port, its process, its database's, the token of a key in it."""
 
     port: int
     pid: int
@@ -60,42 +67,33 @@ class Server(msgspec.Struct):
 
 def fill(uri: str, users: int) -> None:
     """Store users and their keys as the gateway would."""
-    info = {"author": "-1", "createdAt": 1_700_000_000_000, "updatedAt": None, "updater": None}
+    info = {"author": "-1", "createdAt": CREATED, "updatedAt": None, "updater": None}
     with MongoClient[dict[str, Any]](uri) as client:
-        database = client.get_database("latchgate", write_concern=WriteConcern(w=1))
+        database = client.get_database("latchgate", write_concern=WriteConcern(w="majority"))
         for first in range(0, users, BATCH):
             names = [f"user-{number}" for number in range(first, min(first + BATCH, users))]
             content = {"profileIds": ["default"]}
             database["users"].insert_many([{"_id": name, "content": content, "_kuzzle_info": info} for name in names])
-            database["api-keys"].insert_many([key(name, n, info) for name in names for n in range(KEYS_EACH)])
+            database["api-keys"].insert_many([key(name, n) for name in names for n in range(KEYS_EACH)])
 
 
-def key(owner: str, number: int, info: dict[str, Any]) -> dict[str, Any]:
+def key(owner: str, number: int) -> dict[str, Any]:
     """A stored API key; nobody has its token."""
     mark = hashlib.sha256(f"{owner}/{number}".encode()).hexdigest()
-    return {
-        "_id": str(uuid.uuid4()),
-        "description": f"key {number}",
-        "expiresAt": -1,
-        "fingerprint": mark,
-        "ttl": -1,
-        "userId": owner,
-        "_kuzzle_info": info,
-    }
+    return record(str(uuid.uuid4()), owner, f"key {number}", mark, CREATED)
 
 
 @contextmanager
-def started(users: int) -> Iterator[Server]:
-    """A gateway over a database with so many users."""
+def started(keys: int) -> Iterator[Server]:
+    """A gateway over a database with so many keys."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         mongod, uri = start_mongod(Path(folder))
         stack.callback(stop_mongod, mongod)
         port = free_port()
         command = [sys.executable, "-m", "gateway", "serve", "--port", str(port), "--mongodb-uri", uri]
-        environment = {"LATCHGATE_SECURITY_INITIAL_RIGHTS": "open", "LATCHGATE_LOGGING_LEVEL": "warning"}
-        pid = stack.enter_context(serve(command, port, environment))
-        fill(uri, users)
-        pin(pid, 0)
+        pid = stack.enter_context(serve(command, port, {**OPEN, "LATCHGATE_LOGGING_LEVEL": "warning"}))
+        fill(uri, keys // KEYS_EACH)
+        pin(pid, SERVER_CORE)
         process = mongod._process
         if process is None:
             raise RuntimeError("mongod is gone")
@@ -109,8 +107,8 @@ async def new_token(port: int) -> str:
         return str(made["_source"]["token"])
 
 
-def measure(server: Server, name: str, arguments: dict[str, Any], seconds: float) -> Measure:
-    """Send one kind of request for a while: 16 connections, one request in flight on each."""
+def cost(server: Server, name: str, arguments: dict[str, Any], seconds: float) -> float:
+    """Microseconds per request of one kind, all in all: 16 connections, one request in flight on each."""
     controller, action = name.split(",", maxsplit=1)[0].split(":")
     request = {"controller": controller, "action": action, "requestId": "$ID", **arguments}
     template = msgspec.json.encode(request).decode().replace("$TOKEN", server.token)
@@ -120,56 +118,75 @@ def measure(server: Server, name: str, arguments: dict[str, Any], seconds: float
         "--connections": 16,
         "--seconds": seconds,
         "--pid": server.pid,
-        "--core": 1,
+        "--mongod": server.mongod_pid,
+        "--core": GENERATOR_CORE,
     }
     words = [str(word) for pair in options.items() for word in pair]
-    before = own_seconds(server.mongod_pid)
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.load", *words], capture_output=True, text=True, check=True
     )
     found = msgspec.json.decode(done.stdout, type=Measure)
-    # The warm-up is in the database's share as well, of both sizes alike.
-    used = own_seconds(server.mongod_pid) - before
-    return msgspec.structs.replace(found, mongod_us=used / max(found.requests, 1) * 1e6)
+    return found.server_us + found.mongod_us
 
 
-def own_seconds(pid: int) -> float:
-    """CPU seconds of one process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+def costs(
+    servers: Mapping[int, Server], names: Sequence[str], rounds: int, seconds: float
+) -> Iterator[tuple[str, dict[int, list[float]]]]:
+    """For each kind of request what it costs at each size, in turns."""
+    for name in names:
+        found: dict[int, list[float]] = {size: [] for size in servers}
+        for number in range(rounds):
+            turn = list(servers.items())
+            for size, server in turn if number % 2 == 0 else reversed(turn):
+                found[size].append(cost(server, name, REQUESTS[name], seconds))
+        shown = ", ".join(f"{size:,} keys: {statistics.median(each):.0f} µs" for size, each in found.items())
+        print(f"  {name}: {shown}", flush=True)
+        yield name, found
 
 
-def rows(servers: dict[str, Server], rounds: int, seconds: float) -> Iterator[list[str]]:
-    """A row per kind of request: CPU per request at each size, and the ratio of the largest to the smallest."""
-    for name, arguments in REQUESTS.items():
-        costs: dict[str, list[float]] = {size: [] for size in servers}
-        for _ in range(rounds):
-            for size, server in servers.items():
-                found = measure(server, name, arguments, seconds)
-                costs[size].append(found.server_us + found.mongod_us)
-        medians = [statistics.median(of_size) for of_size in costs.values()]
-        print(f"  {name}: {medians}", file=sys.stderr)
-        action, _, what = name.partition(",")
-        shown = f"`{action}`," + what if what else f"`{action}`"
-        yield [shown, *(f"{median:.0f}" for median in medians), f"{medians[-1] / medians[0]:.2f}"]
+def growth(found: Mapping[int, Sequence[float]]) -> Figure | None:
+    """The ratio of the largest database to the smallest, round by round."""
+    return figure([large / small for small, large in zip(found[min(found)], found[max(found)], strict=True)])
+
+
+def measure_growth(rounds: int, seconds: float) -> dict[str, Figure]:
+    """What `make bench` measures: the figures `keys:controller:action`, ratios of 100,000 keys to 1,000."""
+    with ExitStack() as stack:
+        servers = {size: stack.enter_context(started(size)) for size in (SMALL, MIDDLE)}
+        found = list(costs(servers, ("security:createApiKey", "auth:checkToken"), rounds, seconds))
+    ratios = {f"keys:{name}": growth(of_size) for name, of_size in found}
+    return {name: ratio for name, ratio in ratios.items() if ratio is not None}
+
+
+def row(name: str, found: Mapping[int, Sequence[float]]) -> list[str]:
+    """Of the table in the page."""
+    action, _, what = name.partition(",")
+    ratio = growth(found)
+    return [
+        f"`{action}`," + what if what else f"`{action}`",
+        *(f"{statistics.median(each):.0f}" for each in found.values()),
+        f"{ratio.value:.2f}" if ratio else "-",
+        f"{ratio.low:.2f} to {ratio.high:.2f}" if ratio else "-",
+    ]
 
 
 def main() -> int:
-    """Measure and print; with --write, into docs/performance.md too."""
+    """Measure and print; with --write, into the page and beside it too."""
     parser = argparse.ArgumentParser(description="how much a full database costs")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     with ExitStack() as stack:
-        servers = {size: stack.enter_context(started(users)) for size, users in SIZES.items()}
-        headings = ["request", *(f"µs at {size} keys" for size in SIZES), "ratio"]
-        text = table(headings, list(rows(servers, given.rounds, given.seconds)))
+        servers = {size: stack.enter_context(started(size)) for size in (SMALL, LARGE)}
+        found = dict(costs(servers, list(REQUESTS), given.rounds, given.seconds))
+    headings = ["request", *(f"µs at {size:,} keys" for size in (SMALL, LARGE)), "ratio", "rounds"]
+    text = table(headings, [row(name, each) for name, each in found.items()])
     print(text)
     if given.write:
-        page = PAGE.read_text(encoding="utf-8")
-        head, tail = page.split(START)[0], page.split(END)[1]
-        PAGE.write_text(f"{head}{START}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
+        write_section(PAGE, text, "scale")
+        ratios = {name: ratio for name, each in found.items() if (ratio := growth(each)) is not None}
+        write_data(msgspec.structs.replace(read_data(), scale=Scale(f"{dt.datetime.now(dt.UTC):%F}", ratios)))
     return 0
 
 

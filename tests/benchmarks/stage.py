@@ -10,36 +10,42 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.benchmarks.contests import ROOT, Entrant
 from tests.benchmarks.generator import Measure
 from tests.benchmarks.processes import free_port, pin, serve
 from tests.benchmarks.report import Result
 
-__all__ = ["CONNECTIONS", "Running", "play", "start"]
+__all__ = ["GENERATOR_CORE", "OPEN", "SERVER_CORE", "Running", "mint", "play", "start", "start_all"]
 
-CONNECTIONS = 32
-WARMUP = 1.0  # seconds
+WARMUP = 0.5  # seconds
 SLACK = 120.0  # seconds that a generator may take beyond what it was given
 SERVER_CORE, GENERATOR_CORE = 0, 1
+OPEN = {"LATCHGATE_SECURITY_INITIAL_RIGHTS": "open"}
+"""Settings of a gateway that is measured: everybody may do everything, so nobody has to log in first."""
+
 USER = {
     "controller": "security",
     "action": "createUser",
     "_id": "bench",
     "body": {"content": {"profileIds": ["default"]}},
 }
+MINTED_AHEAD = 64
+ALREADY_THERE = 412
+KEY = {"controller": "security", "action": "createApiKey", "userId": "bench", "body": {"description": "bench"}}
 
 
 class Running(NamedTuple):
-    """An entrant whose server runs."""
+    """An entrant whose server runs; `token` is that of an API key, empty for a peer."""
 
     entrant: Entrant
     port: int
     pid: int
+    token: str = ""
 
 
 def command(entrant: Entrant, port: int, data_dir: str, model: Running | None) -> list[str]:
@@ -62,32 +68,61 @@ def words(options: Mapping[str, object]) -> list[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 
 
-def prepare(port: int) -> None:
-    """Create the user whose keys a gateway is going to mint."""
+def mint(port: int, count: int = 1) -> list[str]:
+    """Create the user whose keys a gateway is going to mint, unless it is there, and some keys; return their tokens."""
     with connect(f"ws://127.0.0.1:{port}/", compression=None) as socket:
         socket.send(json.dumps(USER))
-        reply = json.loads(socket.recv(timeout=30))
-    if reply["status"] != 200:
-        raise RuntimeError(f"the user could not be created: {reply['error']}")
+        result(socket, also=ALREADY_THERE)
+        tokens: list[str] = []
+        while len(tokens) < count:
+            ahead = min(MINTED_AHEAD, count - len(tokens))
+            for _ in range(ahead):
+                socket.send(json.dumps(KEY))
+            tokens += [result(socket)["_source"]["token"] for _ in range(ahead)]
+    return tokens
+
+
+def result(socket: ClientConnection, also: int = 200) -> Any:
+    """The next answer's; it must be a success, or have a status that is `also` good enough."""
+    reply = json.loads(socket.recv(timeout=30))
+    if reply["status"] not in (200, also):
+        raise RuntimeError(f"{reply['controller']}:{reply['action']} failed: {reply['error']}")
+    return reply["result"]
 
 
 @contextlib.contextmanager
-def start(entrant: Entrant, model: Running | None = None) -> Iterator[Running]:
+def start(
+    entrant: Entrant, model: Running | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Running]:
     """Its server, on its core, ready to be measured.
+
+    Args:
+        entrant: whose.
+        model: the server whose answer it repeats.
+        settings: further environment variables.
 
     Raises:
         ValueError: it repeats the answer of a `model`, and none is given.
     """
-    environment = {"LATCHGATE_SECURITY_INITIAL_RIGHTS": "open"}
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as data_dir,
-        serve(command(entrant, port, data_dir, model), port, environment, entrant.tree) as pid,
+        serve(command(entrant, port, data_dir, model), port, {**OPEN, **(settings or {})}, entrant.tree) as pid,
     ):
         pin(pid, SERVER_CORE)
-        if not entrant.module:
-            prepare(port)
-        yield Running(entrant, port, pid)
+        yield Running(entrant, port, pid, "" if entrant.module else mint(port)[0])
+
+
+@contextlib.contextmanager
+def start_all(entrants: Sequence[Entrant]) -> Iterator[list[Running]]:
+    """The servers of a contest, in its order; those who share one get the same."""
+    with contextlib.ExitStack() as stack:
+        found: dict[str, Running] = {}
+        for entrant in entrants:
+            name = entrant.shares or entrant.name
+            if name not in found:
+                found[name] = stack.enter_context(start(entrant, next(iter(found.values()), None)))
+        yield [found[entrant.shares or entrant.name]._replace(entrant=entrant) for entrant in entrants]
 
 
 def measure(running: Running, depth: int, seconds: float) -> Measure:
@@ -98,14 +133,14 @@ def measure(running: Running, depth: int, seconds: float) -> Measure:
     """
     work = running.entrant.work
     options = {
-        **work.options,
+        **{name: value.replace("$TOKEN", running.token) for name, value in work.options.items()},
         "url": f"{work.scheme}://127.0.0.1:{running.port}/",
-        "connections": CONNECTIONS,
+        "connections": work.connections,
         "depth": depth,
         "seconds": seconds,
         "warmup": WARMUP,
         "pid": running.pid,
-        "core": GENERATOR_CORE,
+        "core": SERVER_CORE if work.serves else GENERATOR_CORE,
     }
     fresh = ["--fresh"] if work.fresh else []
     done = subprocess.run(

@@ -1,0 +1,307 @@
+"""Where the microseconds of one request go: `python -m tests.benchmarks.anatomy [--write]`.
+
+The gateway runs in this process, and its clients have no sockets, so what is counted is Python's share: the kernel's
+and the event loop's is left out. Each stage of a request is called by itself, many times, and so is the whole; what
+the stages do not explain is the difference. A stage's cost is its cheapest round, because whatever else the machine
+does can only add to it. `createApiKey` waits for the database, so of its action and of its whole the CPU of all
+threads is counted, with 256 requests under way; mongod is another process and is not in it.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import WriteConcern
+
+from gateway.actions import Context
+from gateway.protocol.codec import decode_request, encode_response
+from gateway.protocol.messages import Request, Response
+from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
+from tests.benchmarks.contests import CREATE, NOW, NOW_WITH_KEY, ROOT, Entrant, Work
+from tests.benchmarks.fake import FakeClient, FakeGateway, Listening, fake_gateway
+from tests.benchmarks.generator import stay_on
+from tests.benchmarks.insert_load import fresh_record
+from tests.benchmarks.load import text_frame
+from tests.benchmarks.pages import read_data, split_page, write_section
+from tests.benchmarks.report import table
+from tests.benchmarks.stage import KEY, SERVER_CORE, USER
+from tests.mongod import start_mongod, stop_mongod
+
+__all__ = ["main"]
+
+PAGE = ROOT / "docs" / "where-the-time-goes.md"
+SECTION = "anatomy"
+CALLS, DURABLE_CALLS = 2_000, 256
+CLIENTS = 32
+PATIENCE = 100
+IMMEDIATE = (
+    Entrant("now_anonymous", "server:now, anonymous", NOW),
+    Entrant("now_key", "server:now, API key", NOW_WITH_KEY),
+)
+
+
+class Anatomy(NamedTuple):
+    """One kind of request, microseconds.
+
+    Attributes:
+        title: of the request.
+        name: of the same request in the contests.
+        stages: each measured by itself.
+        parts: of the action, measured by themselves too.
+        whole: the request.
+    """
+
+    title: str
+    name: str
+    stages: dict[str, float]
+    parts: dict[str, float]
+    whole: float
+
+
+FRAMES = "frames: read, unmask, check, and the answer out again"
+ENVELOPE = "the envelope decoded"
+MIDDLEWARE = "who is it, may they, how often"
+ACTION = "router, arguments, action"
+ENCODING = "the answer encoded"
+STAGES = (FRAMES, ENVELOPE, MIDDLEWARE, ACTION, ENCODING)
+
+
+def driven(waits: Awaitable[Any]) -> Any:
+    """The outcome of a coroutine that waits for nothing."""
+    try:
+        cast("Coroutine[Any, Any, Any]", waits).send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("it waits for something")
+
+
+async def at_hand(call: Callable[[], Awaitable[Any]]) -> None:
+    """Call until the outcome comes at once: what has just been looked up is not remembered in every moment.
+
+    Raises:
+        RuntimeError: it never does.
+    """
+    for _ in range(PATIENCE):
+        waits = cast("Coroutine[Any, Any, Any]", call())
+        try:
+            waits.send(None)
+        except StopIteration:
+            return
+        waits.close()
+        await asyncio.sleep(0.1)
+    raise RuntimeError("it waits for something each time")
+
+
+async def cheapest(call: Callable[[], object], rounds: int) -> float:
+    """Microseconds of one call, of this thread alone; in between the loop hears the news, as it would in service."""
+    found = []
+    for _ in range(rounds):
+        begin = time.thread_time()
+        for _ in range(CALLS):
+            call()
+        found.append((time.thread_time() - begin) / CALLS * 1e6)
+        await asyncio.sleep(0.005)
+    return min(found)
+
+
+async def cheapest_group(calls: Callable[[], Awaitable[object]], rounds: int) -> float:
+    """Microseconds of one of `DURABLE_CALLS` that are under way together, of all threads."""
+    found = []
+    for _ in range(rounds):
+        begin = time.process_time()
+        await calls()
+        found.append((time.process_time() - begin) / DURABLE_CALLS * 1e6)
+    return min(found)
+
+
+class Subject(NamedTuple):
+    """One kind of request before each of the seams."""
+
+    frame: bytes
+    request: Request
+    context: Context
+    answer: bytes
+    response: Response
+
+
+async def subject(gateway: FakeGateway, work: Work, token: str) -> Subject:
+    """Send it once and keep what passes by."""
+    template = work.options["template"].replace("$TOKEN", token)
+    text = template.replace("$ID", "00000-000000001").encode()
+    gateway.client.connection.data_received(text_frame(text))
+    (answer,) = await gateway.client.replies(1)
+    request = decode_request(text, lambda: "")
+    gateway.gate.result = {}
+    await at_hand(lambda: gateway.dispatcher.endpoint(request, Context(gateway.client.connection)))
+    gateway.gate.result = None
+    if gateway.gate.seen is None:
+        raise RuntimeError("the request did not reach its action")
+    kept: list[Response] = []
+
+    def keep(response: Response) -> bytes:
+        kept.append(response)
+        return answer
+
+    await gateway.dispatcher.answer(request, gateway.client.connection, keep)
+    return Subject(text, request, gateway.gate.seen[1], answer, kept[0])
+
+
+async def common_stages(gateway: FakeGateway, of: Subject, rounds: int) -> dict[str, float]:
+    """What every request goes through, but for its action."""
+    client, gate, dispatcher = gateway.client, gateway.gate, gateway.dispatcher
+    frame, receive = text_frame(of.frame), client.connection.data_received
+
+    def deliver() -> None:
+        client.transport.written.clear()
+        receive(frame)
+
+    async def nothing() -> None:
+        pass
+
+    driving = await cheapest(lambda: driven(nothing()), rounds)
+    dispatcher.always = of.answer
+    frames = await cheapest(deliver, rounds) - driving
+    dispatcher.always = None
+    gate.result = {}
+    around = (
+        await cheapest(lambda: driven(dispatcher.endpoint(of.request, Context(client.connection))), rounds) - driving
+    )
+    gate.result = None
+    return {
+        FRAMES: frames,
+        ENVELOPE: await cheapest(lambda: decode_request(of.frame, str), rounds),
+        MIDDLEWARE: around,
+        ENCODING: await cheapest(lambda: encode_response(of.response), rounds),
+    }
+
+
+async def immediate(gateway: FakeGateway, entrant: Entrant, token: str, rounds: int) -> Anatomy:
+    """A request that waits for nothing."""
+    of = await subject(gateway, entrant.work, token)
+    stages = await common_stages(gateway, of, rounds)
+    stages[ACTION] = await cheapest(lambda: driven(gateway.gate.action(of.request, of.context)), rounds)
+    frame = text_frame(of.frame)
+    client = gateway.client
+
+    def whole() -> None:
+        client.transport.written.clear()
+        client.connection.data_received(frame)
+
+    return Anatomy(entrant.title, entrant.name, stages, {}, await cheapest(whole, rounds))
+
+
+async def durable(gateway: FakeGateway, uri: str, rounds: int) -> Anatomy:
+    """`createApiKey`, as far as it is the gateway's."""
+    of = await subject(gateway, CREATE, "")
+    stages = await common_stages(gateway, of, rounds)
+    frames = text_frame(of.frame) * (DURABLE_CALLS // CLIENTS)
+    clients = [FakeClient(gateway.factory) for _ in range(CLIENTS)]
+
+    async def act() -> None:
+        await asyncio.gather(*(gateway.gate.action(of.request, of.context) for _ in range(DURABLE_CALLS)))
+
+    async def whole() -> None:
+        for client in clients:
+            client.connection.data_received(frames)
+        await asyncio.gather(*(client.replies(DURABLE_CALLS // CLIENTS) for client in clients))
+
+    stages[ACTION] = await cheapest_group(act, rounds)
+    parts = {
+        "of it, the token and its fingerprint": await minting(rounds),
+        "of it, the driver": await driver(uri, rounds),
+    }
+    return Anatomy("createApiKey", "create", stages, parts, await cheapest_group(whole, rounds))
+
+
+async def minting(rounds: int) -> float:
+    """Of one token."""
+    signer, jti = Signer(b"a benchmark keeps no secrets, but HS256 wants 32 bytes"), uuid.uuid4().hex
+    return await cheapest(
+        lambda: fingerprint(signer.mint(API_KEY_PREFIX, "bench", now=1_700_000_000_000, expires_at=-1, jti=jti)), rounds
+    )
+
+
+async def driver(uri: str, rounds: int) -> float:
+    """Of one record in a bare `insert_many`."""
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri)
+    keys = client["bare"].get_collection("keys", write_concern=WriteConcern(w="majority", j=True))
+    records = [[fresh_record() for _ in range(DURABLE_CALLS)] for _ in range(rounds)]
+    try:
+        return await cheapest_group(lambda: keys.insert_many(records.pop(), ordered=False), rounds)
+    finally:
+        client.close()
+
+
+async def dissect(uri: str, rounds: int) -> list[Anatomy]:
+    """Every kind of request."""
+    async with fake_gateway(uri) as gateway:
+        await gateway.client.ask(USER)
+        token = (await gateway.client.ask(KEY))["_source"]["token"]
+        return [
+            *[await immediate(gateway, entrant, token, rounds) for entrant in IMMEDIATE],
+            await durable(gateway, uri, rounds),
+        ]
+
+
+def over_tcp(name: str, depth: int) -> float | None:
+    """What `make bench` found when it was written last."""
+    found = [each for each in read_data().results if (each.name, each.depth) == (name, depth)]
+    return found[0].median.server_us if found else None
+
+
+def rows(found: Sequence[Anatomy]) -> Iterator[list[str]]:
+    """Of the table: the stages, their sum, the whole, and what `make bench` counts."""
+
+    def row(title: str, costs: Sequence[float | None]) -> list[str]:
+        return [title, *("-" if cost is None else f"{cost:.2f}" for cost in costs)]
+
+    anonymous, with_key = found[0], found[1]
+    for stage in STAGES:
+        yield row(stage, [each.stages[stage] for each in found])
+        if stage == MIDDLEWARE:
+            difference = with_key.stages[stage] - anonymous.stages[stage]
+            yield row("of it, the token recognised", [None, difference, *([None] * len(found[2:]))])
+        if stage == ACTION:
+            for part in dict.fromkeys(part for each in found for part in each.parts):
+                yield row(part, [each.parts.get(part) for each in found])
+    sums = [sum(each.stages.values()) for each in found]
+    yield row("**sum of the stages**", sums)
+    yield row("**the whole, measured**", [each.whole for each in found])
+    yield row("not attributed", [each.whole - of_stages for each, of_stages in zip(found, sums, strict=True)])
+    for depth in (8, 1):
+        title = f"the same over TCP, depth {depth}, as last written"
+        yield row(title, [over_tcp(each.name, depth) for each in found])
+
+
+def main() -> int:
+    """Measure and print; with --write, into the page too."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.anatomy")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--write", action="store_true", help="renew docs/where-the-time-goes.md")
+    given = parser.parse_args()
+    if given.write:
+        split_page(PAGE, SECTION)
+    with tempfile.TemporaryDirectory() as folder:
+        mongod, uri = start_mongod(Path(folder))
+        stay_on(SERVER_CORE)
+        try:
+            with asyncio.Runner(loop_factory=Listening) as runner:
+                found = runner.run(dissect(uri, given.rounds))
+        finally:
+            stop_mongod(mongod)
+    text = table(["CPU µs per request", *(each.title for each in found)], list(rows(found)))
+    print(text)
+    if given.write:
+        write_section(PAGE, text, SECTION)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
