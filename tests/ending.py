@@ -19,13 +19,14 @@ from typing import Any
 
 from tests.benchmarks.processes import tree
 
-__all__ = ["STACKS", "STOP_S", "Hung", "ended", "ending", "first_lines", "hung", "output_of"]
+__all__ = ["STACKS", "STOP_S", "Hung", "ended", "ending", "first_lines", "hung", "is_alive", "output_of"]
 
 STACKS: Mapping[str, str] = {"PYTHONFAULTHANDLER": "1"}
 """For the environment of a Python program: `SIGABRT` makes it write its stacks, and end."""
 
 STOP_S = 30.0
 _ABORT_S = 5.0
+_POLL_S = 0.01
 _LONGEST_COMPLAINT = 20_000
 
 
@@ -58,9 +59,20 @@ def hung(process: subprocess.Popen[Any], errors: Path | None, what: str) -> Hung
         process.wait(_ABORT_S)
     _send(signal.SIGKILL, family)
     process.wait(_ABORT_S)
+    deadline = time.monotonic() + _ABORT_S
+    while any(map(is_alive, family)) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
     said = errors.read_text(errors="replace")[-_LONGEST_COMPLAINT:] if errors is not None else ""
     names = ", ".join(f"{each.name} {pid}" for pid, each in family.items())
     return Hung(f"{process.args!r} {what} (processes: {names})\n{said}")
+
+
+def is_alive(pid: int) -> bool:
+    """A process has not ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _send(number: signal.Signals, family: Iterable[int]) -> None:

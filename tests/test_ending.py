@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ending import STACKS, Hung, ended, ending, first_lines, output_of
+from tests.ending import STACKS, Hung, ended, ending, first_lines, is_alive, output_of
 
 DEAF = """
 import signal, subprocess, sys, time
@@ -33,14 +33,6 @@ def started(program: str, errors: Path, *words: str) -> "subprocess.Popen[str]":
             stderr=file,
             text=True,
         )
-
-
-def is_alive(pid: int) -> bool:
-    """It has not ended; a zombie has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_what_does_not_end_is_killed_with_its_children_and_its_stacks_are_shown(tmp_path: Path) -> None:

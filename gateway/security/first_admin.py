@@ -5,6 +5,7 @@ once, over the socket and from the command line, one wins: all of them write the
 Source: security.md §3, deviations 14 and 20.
 """
 
+import functools
 import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -77,6 +78,7 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or _is_loopback(host)
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_loopback(address: str) -> bool:
     try:
         ip = ipaddress.ip_address(address.split("%", 1)[0])

@@ -1,8 +1,8 @@
 """HTTP/1.1 over a transport, and the door of every connection (RFC 9112).
 
 Rules of the file: knows sockets and no syntax. Every connection begins here; a request head that asks for WebSocket
-hands it on, head and all. Requests of one connection run one after the other, so that pipelined answers keep their
-order. No connection has a timer or a task of its own; the listener looks at all of them in turns.
+hands it on, with all that came behind. Requests of one connection run one after the other, so that pipelined answers
+keep their order. No connection has a timer or a task of its own; the listener looks at all of them in turns.
 """
 
 import asyncio
@@ -303,6 +303,6 @@ class HttpConnection(asyncio.Protocol):
         self._forget()
         socket = self._new_websocket(self._told)
         transport.set_protocol(socket)
-        socket.begin(transport, handshake.head, handshake.rest)
+        socket.begin(flow, handshake)
         if self._is_half_closed:
             transport.close()

@@ -1,10 +1,11 @@
 """Bytes → HTTP requests: httptools with the limits and the manners that it lacks (RFC 9112). Sans-I/O.
 
 Rules of the file: the only one that knows the library; knows no socket and no clock. A request head is gathered whole
-and then parsed, so that one which asks for WebSocket can be handed on untouched, and so that the parser never reads
-into the next message; only behind a body in chunks can it do so, and then that message is lost and the connection ends.
+and then parsed, so that the parser never reads into the next message, nor into the frames behind a head that asks for
+WebSocket; only behind a body in chunks can it do so, and then that message is lost and the connection ends.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -20,6 +21,9 @@ _END_OF_HEAD = b"\r\n\r\n"
 _VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
 _LENGTH_DIGITS = 20
 _CR, _A, _Z = b"\rAZ"
+_HANDSHAKE_HEADER_BYTES = 8192
+"""Longest header of a handshake, so that whoever reads lists in it takes no time worth mentioning."""
+
 _FRAMING_BYTES = 1_048_576
 """What the chunks of one body may add to it: sizes, extensions, trailers."""
 
@@ -70,9 +74,18 @@ class _Message:
 
 
 class Handshake(NamedTuple):
-    """A request that asks for WebSocket: its head, and all that came behind it, untouched."""
+    """A request that asks for WebSocket.
 
-    head: bytes
+    Attributes:
+        http: its head.
+        lines: its headers, as they were sent, names in lower case.
+        version: of HTTP.
+        rest: all that came behind it, untouched.
+    """
+
+    http: HttpRequest
+    lines: Sequence[tuple[bytes, bytes]]
+    version: str
     rest: bytes
 
 
@@ -145,8 +158,9 @@ class HttpReader:
             head = self._take_head()
             if head is None:
                 return None
-            if self._parse_head(head):
-                return Handshake(head, bytes(self._buffer))
+            handshake = self._parse_head(head)
+            if handshake is not None:
+                return handshake
         if self.head is None:
             return None
         if not self._message.is_complete:
@@ -188,8 +202,8 @@ class HttpReader:
             return bool(self._buffer)
         return False
 
-    def _parse_head(self, head: bytes) -> bool:
-        """Parse a head, and see what can be said of it before the body; True if it asks for WebSocket."""
+    def _parse_head(self, head: bytes) -> Handshake | None:
+        """Parse a head, and see what can be said of it before the body."""
         is_upgrade = self._feed(head)
         message, parser = self._message, self._parser
         end = head.find(b"\r\n")
@@ -201,7 +215,7 @@ class HttpReader:
         http = read_head(parser.get_method().decode(), message.target, version, message.headers)
         self.head = http
         if http.method == "GET" and wants_websocket(http.headers):
-            return True
+            return self._handshake(http, version)
         if is_upgrade:  # to something we do not speak: the request is answered as it is (RFC 9110 §7.8)
             self._parser = HttpRequestParser(message)
         self.is_last |= not _is_kept_alive(http, version)
@@ -213,7 +227,14 @@ class HttpReader:
         waits = not message.is_complete and not self._buffer and version != "1.0"
         self.must_continue = waits and expects_continue(http.headers)
         self._raw_bytes = 0
-        return False
+        return None
+
+    def _handshake(self, http: HttpRequest, version: str) -> Handshake:
+        """See what can be said of a head that asks for WebSocket."""
+        lines = self._message.headers
+        if max(len(value) for _, value in lines) > _HANDSHAKE_HEADER_BYTES:
+            raise bad_request("a header of the handshake is too long", 431)
+        return Handshake(http, lines, version, bytes(self._buffer))
 
     def _take_body(self, http: HttpRequest) -> None:
         """Take what belongs to the body out of the buffer."""

@@ -30,7 +30,7 @@ class Pipeline:
         self._traffic = traffic
         self._connection = connection
         self._changed = changed
-        self._backlog: deque[bytes] = deque()
+        self._backlog: deque[bytes] | None = None  # an empty one takes more memory than all else here
         self._in_flight = 0
         self._is_held = False
 
@@ -42,7 +42,7 @@ class Pipeline:
     @property
     def waiting(self) -> int:
         """Requests that wait their turn."""
-        return len(self._backlog)
+        return len(self._backlog or ())
 
     @property
     def is_idle(self) -> bool:
@@ -52,6 +52,8 @@ class Pipeline:
     def take(self, message: bytes) -> None:
         """Start a request, or let it wait its turn."""
         if self._backlog or self._is_held or self._in_flight >= self._traffic.limits.max_in_flight:
+            if self._backlog is None:
+                self._backlog = deque()
             self._backlog.append(message)
             self._changed()
         else:
@@ -68,7 +70,7 @@ class Pipeline:
 
     def clear(self) -> None:
         """Forget what waits; what has begun goes on."""
-        self._backlog.clear()
+        self._backlog = None
 
     def _start(self, message: bytes) -> None:
         try:
@@ -94,4 +96,5 @@ class Pipeline:
     def _go_on(self) -> None:
         while self._backlog and not self._is_held and self._in_flight < self._traffic.limits.max_in_flight:
             self._start(self._backlog.popleft())
+        self._backlog = self._backlog or None
         self._changed()

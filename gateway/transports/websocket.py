@@ -7,7 +7,7 @@ here: fragments, UTF-8, time limits, backpressure.
 
 import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from gateway.connections import Tally
 from gateway.protocol.codec import PONG, is_ping
@@ -15,6 +15,7 @@ from gateway.protocol.errors import ApiError
 from gateway.protocol.http.cookies import auth_token
 from gateway.security.first_admin import is_this_machine
 from gateway.transports.flow import Flow
+from gateway.transports.http_reader import Handshake
 from gateway.transports.peers import Peer
 from gateway.transports.pipeline import Pipeline
 from gateway.transports.traffic import Traffic
@@ -79,21 +80,20 @@ class WebSocketConnection(asyncio.Protocol):
 
     # What the listener's door and the event loop call.
 
-    def begin(self, transport: asyncio.Transport, head: bytes, rest: bytes) -> None:
+    def begin(self, flow: Flow, handshake: Handshake) -> None:
         """Take over a transport: answer the request head that came over it, and what came behind that.
 
         Args:
-            transport: whose protocol this is by now.
-            head: a whole request head, within the limits of one.
-            rest: what was received after it.
+            flow: of the transport whose protocol this is by now; it is being read.
+            handshake: what was received.
         """
-        self._flow = Flow(transport, self._traffic.limits)
+        self._flow = flow
         self._traffic.connections.add(self)
         self._in_read = True
-        self._shake_hands(head)
+        self._shake_hands(handshake, flow)
         if self._frames.is_open:
             self._traffic.clients.add(self)
-        self.data_received(rest if self._frames.is_open else b"")
+        self.data_received(handshake.rest if self._frames.is_open else b"")
 
     def data_received(self, data: bytes) -> None:
         """Handle every frame of one read, then write every answer at once."""
@@ -194,31 +194,28 @@ class WebSocketConnection(asyncio.Protocol):
 
     # The handshake.
 
-    def _shake_hands(self, head: bytes) -> None:
+    def _shake_hands(self, handshake: Handshake, flow: Flow) -> None:
         opening = Opening(self._traffic.origins)
-        headers = opening.read(head)
         self._heard = self._loop.time()
-        if headers is not None:
+        if opening.read(handshake):
             try:
-                self._look_at(list(headers.raw_items()))
+                self._look_at(handshake.http.headers, flow)
             except ApiError as error:
                 opening.refuse(error)
             else:
                 opening.welcome()
         self._frames.begin(opening)
 
-    def _look_at(self, headers: Iterable[tuple[str, str]]) -> None:
+    def _look_at(self, headers: Mapping[str, str], flow: Flow) -> None:
         """Take from the head what holds for every message: who it is, and the cookie (http.md §7)."""
-        if self._flow is None:
-            return
-        peer = self._traffic.client(self._peer or self._flow.peer, headers)
+        peer = self._traffic.client(self._peer or flow.peer, headers.items())
         self._peer = None
         self._traffic.clients.check_room(peer.address)
         self.address = peer.address
-        self.is_local = peer.is_direct and is_this_machine(peer.address, headers)
-        origins = [value for name, value in headers if name.lower() == "origin"]
-        if origins and self._traffic.origins.trust(origins[0]):
-            self.cookie = auth_token(value for name, value in headers if name.lower() == "cookie")
+        self.is_local = peer.is_direct and is_this_machine(peer.address, headers.items())
+        origin = headers.get("origin")
+        if origin is not None and "cookie" in headers and self._traffic.origins.trust(origin):
+            self.cookie = auth_token((headers["cookie"],))
 
     # Messages.
 

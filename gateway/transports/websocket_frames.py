@@ -10,7 +10,7 @@ import logging
 from typing import cast
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, InvalidOrigin
+from websockets.exceptions import InvalidOrigin
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -19,6 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from gateway.protocol.errors import ApiError
 from gateway.security.origins import Origins
+from gateway.transports.http_reader import Handshake
 from gateway.transports.text_frames import LONGEST_HEAD, extent, is_text, take_texts, text_frame
 from gateway.transports.traffic import Limits
 
@@ -42,32 +43,26 @@ class Opening(ServerProtocol):
         super().__init__(logger=_library_log)
         self._origins = origins
 
-    def read(self, head: bytes) -> Headers | None:
-        """Take a whole request head; return its headers if its answer is to be a 101, None if it is refused."""
-        self.receive_data(head)
-        for request in self.events_received():
-            self._response = self.accept(cast("Request", request))
-            if self._response.status_code == _SWITCHING:
-                return cast("Request", request).headers
-            self.send_response(self._response)
-        return None
+    def read(self, handshake: Handshake) -> bool:
+        """Take a request head that was parsed; tell whether its client may be let in. If not, it is refused."""
+        headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in handshake.lines)
+        http = handshake.http
+        self._answer = self.accept(Request(http.path, headers, http.method, f"HTTP/{handshake.version}"))
+        if self._answer.status_code != _SWITCHING:
+            self.send_response(self._answer)
+            return False
+        return True
 
     def welcome(self) -> None:
         """Let the client in whose head was read."""
-        self.send_response(self._response)
+        self.send_response(self._answer)
 
     def refuse(self, error: ApiError) -> None:
         """Turn away a client whose head is in order."""
         self.send_response(self.reject(error.status, f"{error.message}\n"))
 
-    def process_request(self, request: Request) -> tuple[str, str | None, str | None]:
-        """Take any path, but a path: no proxy's absolute form (RFC 9112 §3.2)."""
-        if not request.path.startswith("/"):
-            raise InvalidHandshake("the request target is no path")
-        return super().process_request(request)
-
     def process_origin(self, headers: Headers) -> Origin | None:
-        """Refuse the pages of strangers, and whoever names two origins; a device names none (RFC 6455 §10.2)."""
+        """Refuse the pages of strangers; a device names none (RFC 6455 §10.2)."""
         origin = super().process_origin(headers)
         if origin is not None and not self._origins.admit(origin):
             raise InvalidOrigin(origin)
@@ -78,12 +73,6 @@ class Opening(ServerProtocol):
         offered = headers.get_all("Sec-WebSocket-Protocol")
         first = offered[0].split(",", 1)[0].strip() if offered else ""
         return Subprotocol(first) if first else None
-
-    def send_eof(self) -> None:
-        """Say so before hanging up on a request head that cannot be read; the library says nothing."""
-        if self.state is State.CONNECTING and not self.writes:
-            self.writes.append(self.reject(400, "This is no WebSocket handshake.\n").serialize())
-        super().send_eof()
 
 
 class _Library(ServerProtocol):
@@ -149,6 +138,7 @@ class Frames:
         self._writes += opening.data_to_send()
         self.is_open = opening.state is State.OPEN
         self.is_over = opening.eof_sent
+        opening.parser.close()  # it and the opening hold each other
 
     def receive(self, data: bytes) -> list[bytes | Frame]:
         """Take what was received; return what is whole by now, in order: whole texts, and frames of another shape."""

@@ -161,6 +161,7 @@ MALFORMED = {
     "upgrade by POST with a body": (400, head("Content-Length: 2", start="POST / HTTP/1.1") + b"{}"),
     "long request line": (414, head(path="/" + "x" * 9000)),
     "many headers": (431, head(*["X-A: b"] * 200)),
+    "long header": (431, head("Cookie: a=" + "b" * 8191)),
     "long head": (431, head(*["X-A: " + "b" * 1000] * 40)),
     "endless line": (431, b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000),
     "endless request line": (414, b"GET /" + b"x" * 40_000),
