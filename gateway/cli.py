@@ -6,6 +6,7 @@ Rules of the file: whatever the operator can mend ends in one line that says how
 import argparse
 import asyncio
 import functools
+import gc
 import getpass
 import os
 import shlex
@@ -47,6 +48,9 @@ _OPERATORS_ERRORS = (
     TlsError,
     WeakSecretError,
 )
+_COLLECTED_EVERY = (20_000, 20, 20)
+"""Objects, then collections of the generation before."""
+
 _UNUSABLE = 2
 _FAILED = 1
 
@@ -129,7 +133,18 @@ def _own_command(words: Sequence[str] | None) -> list[str]:
     return [sys.executable, *(sys.orig_argv[1:] if words is None else ("-m", "gateway", *words))]
 
 
+def _spare_the_collector() -> None:
+    """Let the garbage collector come seldom, and look at nothing that was there before.
+
+    Reference counts free what a request leaves behind. But while hundreds wait for the database their objects look
+    like garbage in the making: with Python's own thresholds the search for it took a fifth of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_EVERY)
+
+
 def _serve(config: Config, arguments: argparse.Namespace) -> int:
+    _spare_the_collector()
     if arguments.duty is not None:
         return _completed(serve_on_duty(config, arguments.duty))
     if config.server.workers != 1:

@@ -48,8 +48,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "websockets.utils": ("gateway/transports/text_frames.py",),  # the same without a compiler
     "httptools": ("gateway/transports/http_reader.py",),
     "motor": ("gateway/storage/mongo.py",),
-    "pymongo": ("gateway/storage/mongo.py", "gateway/storage/change_feed.py"),
-    "bson": ("gateway/storage/mongo.py",),
+    "pymongo": ("gateway/storage/mongo.py", "gateway/storage/change_feed.py", "gateway/storage/blocking.py"),
+    "bson": ("gateway/storage/mongo.py", "gateway/storage/blocking.py"),
     "jwt": ("gateway/security/tokens.py",),
     "argon2": ("gateway/security/passwords.py",),
     "uvloop": ("gateway/cli.py",),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from gateway import Config, load
 from gateway.cli import main
 from gateway.config import masked
 from tests.serving import complaint, own_logging
+from tests.serving import run as run_words
 
 CANARY = "canary-5ecret-canary-5ecret-canary"
 PASSWORD = "correct horse"
@@ -182,3 +184,33 @@ def test_password_of_the_demonstration_is_no_unknown_setting(run: Run, monkeypat
     monkeypatch.setenv("LATCHGATE_DEMO_PASSWORD", CANARY)
 
     assert 0 == run("config", "show")[0]
+
+
+PROBE = """
+import asyncio, gc, sys
+from gateway import cli
+
+class Probe:
+    def __init__(self, config):
+        self.stop_wanted = asyncio.Event()
+
+    async def __aenter__(self):
+        print(gc.get_threshold()[0], gc.get_freeze_count())
+        raise cli.PortTakenError("seen enough")
+
+usual = gc.get_threshold()[0]
+cli.Gateway = Probe
+status = cli.main(["serve", "--data-dir", sys.argv[1]])
+print(usual, status)
+"""
+"""A gateway that looks at the garbage collector and does not start: what it sees holds for a whole process."""
+
+
+def test_a_server_is_seldom_held_up_by_the_garbage_collector(tmp_path: Path) -> None:
+    """It collects at most a tenth as often as Python does by itself, and leaves out what was there at the start."""
+    status, output, _ = run_words([sys.executable, "-c", PROBE, str(tmp_path)])
+
+    threshold, frozen, usual, ended = (int(word) for word in output.split())
+    assert (0, 1) == (status, ended)
+    assert threshold >= 10 * usual
+    assert frozen > 10_000

@@ -1,8 +1,8 @@
 """MongoDB through Motor: collections, indexes, write concern, errors, change streams.
 
-Rules of the file: the only one that knows the driver. What leaves it is plain dictionaries and errors of
-`gateway.protocol.errors`; no text of the driver reaches a client. Every write is acknowledged by a majority and
-journaled before it returns; reads see what a majority has.
+Rules of the file: knows the driver; those of its calls that block are in `blocking.py`. What leaves it is plain
+dictionaries and errors of `gateway.protocol.errors`; no text of the driver reaches a client. Every write is
+acknowledged by a majority and journaled before it returns; reads see what a majority has.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import bson
@@ -26,7 +26,6 @@ from motor.frameworks.asyncio import run_on_executor
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel, MongoClient, ReturnDocument
 from pymongo.errors import (
-    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
@@ -38,7 +37,8 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from gateway.protocol.errors import ApiError, api_error
+from gateway.protocol.errors import api_error
+from gateway.storage.blocking import Beside, Insert, Look, insert_and_look, look_up, read_points
 from gateway.storage.change_feed import ChangeFeed, stages
 from gateway.storage.group_commit import GroupCommit, GroupRead
 
@@ -62,7 +62,6 @@ Transaction = Any
 
 _log = logging.getLogger("latchgate.storage")
 
-_DUPLICATE_KEY = 11000
 _LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
 _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
 _LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
@@ -71,22 +70,6 @@ _LONGEST_PAUSE_S = 0.5
 _UNSTORABLE = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
 _run_on_executor: Callable[..., Awaitable[Any]] = run_on_executor
 _DURABLE = WriteConcern(w="majority", j=True)
-
-
-class Look(NamedTuple):
-    """What was found where something was looked for."""
-
-    found: Document | None
-
-
-class Beside(NamedTuple):
-    """A document of another collection, by its `_id`; made by `Collection.place`."""
-
-    read: Callable[[list[str]], dict[str, Document]]
-    key: str
-
-
-_Insert = tuple[RawBSONDocument, Beside | None]
 
 
 class Ambiguous(Exception):  # noqa: N818 - a state of knowledge, not a fault of the caller
@@ -217,9 +200,8 @@ class Collection:
     def __init__(self, collection: Any, timeout_s: float) -> None:
         self._collection = collection
         self.timeout_s = timeout_s
-        self._inserts: GroupCommit[_Insert, Look | None] = GroupCommit(self._insert_group)
+        self._inserts: GroupCommit[Insert, Look | None] = GroupCommit(self._insert_group)
         self._reads: dict[str, GroupRead[str, Document]] = {}
-        self._read_ids = functools.partial(_read_points, collection.delegate, "_id")
 
     async def index(self, *keys: str, unique: bool = False, expire: bool = False) -> None:
         """Make sure of an index over the keys; `expire` deletes a document once the date in its key has passed."""
@@ -240,9 +222,9 @@ class Collection:
             reads = self._reads[field] = GroupRead(functools.partial(self._read_group, field))
         return await reads.get(key)
 
-    def place(self, key: str) -> Beside:
-        """The document with that `_id`, for a look at it from another collection."""
-        return Beside(self._read_ids, key)
+    def places(self, *fields: str) -> Callable[[str], Beside]:
+        """How to name a document, by its `_id`, for a look from another collection; `fields` are what is read of it."""
+        return functools.partial(Beside, functools.partial(look_up, self._collection.delegate, fields))
 
     async def insert(self, document: Document, beside: Beside | None = None) -> Look | None:
         """Store a document through the group commit, then look at another one.
@@ -352,54 +334,19 @@ class Collection:
             done = await self._collection.delete_many(query, session=transaction)
             return int(done.deleted_count)
 
-    async def _insert_group(self, group: list[_Insert]) -> list[Look | Exception | None]:
+    async def _insert_group(self, group: list[Insert]) -> list[Look | Exception | None]:
         with _translated(writing=True):
-            return await _in_thread(functools.partial(_insert_and_look, self._collection.delegate, group))
+            return await _in_thread(functools.partial(insert_and_look, self._collection.delegate, group))
 
     async def _read_group(self, field: str, keys: list[str]) -> dict[str, Document]:
         with _translated():
-            return await _in_thread(functools.partial(_read_points, self._collection.delegate, field, keys))
+            return await _in_thread(functools.partial(read_points, self._collection.delegate, field, keys))
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:
     """Do work with the driver below Motor, in Motor's threads: several calls for one change of threads."""
     result: Result = await _run_on_executor(asyncio.get_running_loop(), work)
     return result
-
-
-def _insert_and_look(collection: Any, group: list[_Insert]) -> list[Look | Exception | None]:
-    outcomes: list[Look | Exception | None] = [None] * len(group)
-    try:
-        collection.insert_many([document for document, _ in group], ordered=False)
-    except BulkWriteError as error:
-        if error.details.get("writeConcernErrors"):
-            raise  # written, but not known to be durable
-        for failure in error.details["writeErrors"]:
-            outcomes[failure["index"]] = _write_error(failure)
-    seen = _look([beside for (_, beside), outcome in zip(group, outcomes, strict=True) if beside and outcome is None])
-    return [
-        seen.get(beside) if beside and outcome is None else outcome
-        for (_, beside), outcome in zip(group, outcomes, strict=True)
-    ]
-
-
-def _look(places: Iterable[Beside]) -> dict[Beside, Look]:
-    """What is there; what cannot be read is left out, and whoever wants to know has to look for themselves."""
-    wanted: dict[Callable[[list[str]], dict[str, Document]], set[str]] = {}
-    for read, key in places:
-        wanted.setdefault(read, set()).add(key)
-    seen: dict[Beside, Look] = {}
-    for read, keys in wanted.items():
-        with contextlib.suppress(PyMongoError):
-            found = read(list(keys))
-            seen.update({Beside(read, key): Look(found.get(key)) for key in keys})
-    return seen
-
-
-def _read_points(collection: Any, field: str, keys: Sequence[str]) -> dict[str, Document]:
-    # One more than there can be: or the driver asks whether there are more.
-    found = collection.find({field: {"$in": keys}}, batch_size=len(keys) + 1)
-    return {document[field]: document for document in found}
 
 
 async def run_admin_command(socket_path: str, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -459,12 +406,6 @@ async def _give_way(attempt: int) -> None:
     """Wait for a moment, so that of two that are in each other's way one gets through."""
     longest = min(_FIRST_PAUSE_S * 2 ** min(attempt, 10), _LONGEST_PAUSE_S)
     await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - to differ, not to be secret
-
-
-def _write_error(failure: Mapping[str, Any]) -> ApiError:
-    if failure.get("code") == _DUPLICATE_KEY:
-        return api_error("services.storage.document_already_exists")
-    return api_error("services.storage.unexpected_error", f"MongoDB error {failure.get('code')}")
 
 
 @contextlib.contextmanager

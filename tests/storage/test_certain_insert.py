@@ -92,9 +92,9 @@ async def test_what_was_looked_for_beside_it_is_handed_on(inserts: CertainInsert
     others = inserts._collection
     await stranger.notes.insert_one({"_id": "other", "mark": "other"})
 
-    assert Look({"_id": "other", "mark": "other"}) == await inserts.insert(note(), others.place("other"))
+    assert Look({"_id": "other", "mark": "other"}) == await inserts.insert(note(), others.places("mark")("other"))
     proxy.lose_answers("insert", 2)
-    assert None is await inserts.insert(note("b", "mark of b"), others.place("other"))
+    assert None is await inserts.insert(note("b", "mark of b"), others.places("mark")("other"))
 
     assert 3 == await stranger.notes.count_documents({})
 

@@ -64,20 +64,22 @@ async def test_a_duplicate_is_refused_and_its_neighbours_are_stored(database: Da
 async def test_a_look_beside_an_insert_sees_what_is_there_once_it_is_stored(proxy: Proxy, behind: Database) -> None:
     """Of those that ask for it, what there is and that there is nothing; one query of a group, after its write."""
     notes, users = behind.collection("notes"), behind.collection("users")
-    await users.insert({"_id": "u"})
+    place = users.places("name")
+    await users.insert({"_id": "u", "name": "U", "age": 7})
     await notes.insert({"_id": "taken"})
     before = proxy.commands.copy()
 
     group = await asyncio.gather(
-        notes.insert({"_id": "a"}, users.place("u")),
+        notes.insert({"_id": "a"}, place("u")),
         notes.insert({"_id": "b"}),
-        notes.insert({"_id": "c"}, users.place("nobody")),
-        notes.insert({"_id": "taken"}, users.place("u")),
-        notes.insert({"_id": "d"}, users.place("u")),
+        notes.insert({"_id": "c"}, place("nobody")),
+        notes.insert({"_id": "taken"}, place("u")),
+        notes.insert({"_id": "d"}, place("u")),
         return_exceptions=True,
     )
 
-    assert [Look({"_id": "u"}), None, Look(None), Look({"_id": "u"})] == [group[n] for n in (0, 1, 2, 4)]
+    seen = Look({"_id": "u", "name": "U"})
+    assert [seen, None, Look(None), seen] == [group[n] for n in (0, 1, 2, 4)]
     assert isinstance(group[3], ApiError)
     assert EXISTS == (group[3].status, group[3].id)
     done = proxy.commands - before
@@ -88,10 +90,11 @@ async def test_a_look_beside_an_insert_sees_what_is_there_once_it_is_stored(prox
 async def test_a_look_begins_when_the_document_is_durable(proxy: Proxy, behind: Database) -> None:
     """While the write has no answer nothing is looked for: a deletion at that moment would not be seen."""
     notes, users = behind.collection("notes"), behind.collection("users")
-    await users.insert({"_id": "u"})
+    place = users.places("name")
+    await users.insert({"_id": "u", "name": "U", "age": 7})
     proxy.swallows_answers = True
 
-    inserting = asyncio.create_task(refused(notes.insert({"_id": "a"}, users.place("u"))))
+    inserting = asyncio.create_task(refused(notes.insert({"_id": "a"}, place("u"))))
     await until(lambda: proxy.lost)
     assert 0 == proxy.commands["find"]
     await inserting
@@ -108,13 +111,28 @@ async def refused(insert: Any) -> None:
 async def test_a_look_that_fails_leaves_the_insert_as_it_is(proxy: Proxy, behind: Database) -> None:
     """It is stored, and nobody has looked."""
     notes, users = behind.collection("notes"), behind.collection("users")
-    await users.insert({"_id": "u"})
+    place = users.places("name")
+    await users.insert({"_id": "u", "name": "U", "age": 7})
     proxy.lose_answers("find")
 
-    assert None is await notes.insert({"_id": "a"}, users.place("u"))
+    assert None is await notes.insert({"_id": "a"}, place("u"))
 
     proxy.heal()
     assert {"_id": "a"} == await notes.get("a")
+
+
+async def test_a_look_that_one_answer_cannot_hold_is_none(database: Database) -> None:
+    """Rather than to say of what is there that it is not."""
+    notes, users = database.collection("notes"), database.collection("users")
+    for name in "ab":
+        await users.insert({"_id": name, "text": "x" * 9_000_000})
+
+    looks = await asyncio.gather(*(notes.insert({"_id": name}, users.places()(name)) for name in "ab"))
+    place = users.places()
+    together = await asyncio.gather(*(notes.insert({"_id": name.upper()}, place(name)) for name in "ab"))
+
+    assert ["a", "b"] == [look.found["_id"] for look in looks if look and look.found]
+    assert [None, None] == together
 
 
 async def test_every_write_waits_for_majority_and_journal(database: Database, stranger: Any) -> None:
@@ -123,7 +141,7 @@ async def test_every_write_waits_for_majority_and_journal(database: Database, st
     await notes.index("mark")
     await stranger.command("profile", 2)
 
-    await notes.insert({"_id": "a"}, notes.place("a"))
+    await notes.insert({"_id": "a"}, notes.places()("a"))
     await notes.insert_one({"_id": "b"})
     await notes.update_one({"_id": "b"}, {"$set": {"n": 1}})
     await notes.replace_one({"_id": "b"})

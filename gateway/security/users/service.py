@@ -15,7 +15,7 @@ from gateway.security.rights import CompiledRights
 from gateway.security.shelf import Shelf, content_schema
 from gateway.security.strategies import Strategies
 from gateway.security.users.checks import check_kuid, check_profile_ids, is_anonymous
-from gateway.storage.mongo import Beside, Collection, Database, Transaction
+from gateway.storage.mongo import Collection, Database, Transaction
 
 __all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "Users"]
 
@@ -54,6 +54,9 @@ class Users:
         directory: what profiles give.
         new_kuid: makes an id, readable (True) or a UUID.
         now: milliseconds since the epoch.
+
+    Attributes:
+        place: names a user for a look at their history from another collection.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Users:
     ) -> None:
         self.shelf = shelf
         self.strategies = strategies
+        self.place = collection.places("_kuzzle_info")
         self._collection = collection
         self._database = database
         self._profiles = profiles
@@ -92,10 +96,6 @@ class Users:
             NotFoundError: `security.user.not_found`.
         """
         return await self.shelf.get(kuid)
-
-    def place(self, kuid: str) -> Beside:
-        """Where a user is stored."""
-        return self._collection.place(kuid)
 
     async def administrator_exists(self, transaction: Transaction = None) -> bool:
         """Tell whether a user has the profile admin."""
