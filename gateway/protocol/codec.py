@@ -295,8 +295,9 @@ def _check_text(frame: bytes) -> None:
             frame.decode()
         except UnicodeDecodeError:
             raise _unreadable("it is not UTF-8", frame) from None
-    brackets = frame.count(b"{")
-    if b"[" in frame:  # to look for one is several times as fast as to count them
+    # To look for a bracket is several times as fast as to count them.
+    brackets = frame.count(b"{") if frame.find(b"{", 1) > 0 else 1
+    if b"[" in frame:
         brackets += frame.count(b"[")
     if brackets > MAX_DEPTH and depth(frame) > MAX_DEPTH:
         raise _unreadable(f"it is nested more than {MAX_DEPTH} deep", frame)

@@ -11,36 +11,35 @@ import argparse
 import asyncio
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import WriteConcern
 
 from gateway.actions import Context
+from gateway.dispatch import Dispatcher
 from gateway.protocol.codec import decode_request, encode_response
 from gateway.protocol.messages import Request, Response
 from gateway.security.tokens import API_KEY_PREFIX, Signer, fingerprint
 from tests.benchmarks.contests import CREATE, NOW, NOW_WITH_KEY, ROOT, Entrant, Work
-from tests.benchmarks.fake import FakeClient, FakeGateway, Listening, fake_gateway
+from tests.benchmarks.fake import FakeClient, FakeGateway, Listening, constant, fake_gateway
 from tests.benchmarks.generator import stay_on
 from tests.benchmarks.insert_load import fresh_record
 from tests.benchmarks.load import text_frame
 from tests.benchmarks.pages import read_data, split_page, write_section
 from tests.benchmarks.report import table
 from tests.benchmarks.stage import KEY, SERVER_CORE, USER
+from tests.benchmarks.timing import at_hand, cheapest, cheapest_group, driven
 from tests.mongod import start_mongod, stop_mongod
 
 __all__ = ["main"]
 
 PAGE = ROOT / "docs" / "where-the-time-goes.md"
 SECTION = "anatomy"
-CALLS, DURABLE_CALLS = 2_000, 256
-CLIENTS = 32
-PATIENCE = 100
+CLIENTS, EACH = 32, 8  # connections, and requests that each has under way
 IMMEDIATE = (
     Entrant("now_anonymous", "server:now, anonymous", NOW),
     Entrant("now_key", "server:now, API key", NOW_WITH_KEY),
@@ -67,58 +66,25 @@ class Anatomy(NamedTuple):
 
 FRAMES = "frames: read, unmask, check, and the answer out again"
 ENVELOPE = "the envelope decoded"
+DISPATCHER = "the dispatcher: one door for every answer"
 MIDDLEWARE = "who is it, may they, how often"
 ACTION = "router, arguments, action"
 ENCODING = "the answer encoded"
-STAGES = (FRAMES, ENVELOPE, MIDDLEWARE, ACTION, ENCODING)
+STAGES = (FRAMES, ENVELOPE, DISPATCHER, MIDDLEWARE, ACTION, ENCODING)
 
 
-def driven(waits: Awaitable[Any]) -> Any:
-    """The outcome of a coroutine that waits for nothing."""
-    try:
-        cast("Coroutine[Any, Any, Any]", waits).send(None)
-    except StopIteration as done:
-        return done.value
-    raise RuntimeError("it waits for something")
+def nothing_encoded(_: Response) -> bytes:
+    """An encoder that costs nothing."""
+    return b""
 
 
-async def at_hand(call: Callable[[], Awaitable[Any]]) -> None:
-    """Call until the outcome comes at once: what has just been looked up is not remembered in every moment.
-
-    Raises:
-        RuntimeError: it never does.
-    """
-    for _ in range(PATIENCE):
-        waits = cast("Coroutine[Any, Any, Any]", call())
-        try:
-            waits.send(None)
-        except StopIteration:
-            return
-        waits.close()
-        await asyncio.sleep(0.1)
-    raise RuntimeError("it waits for something each time")
+def unreported(error: Exception, _: Request) -> None:
+    """A fault of the benchmark's own."""
+    raise error
 
 
-async def cheapest(call: Callable[[], object], rounds: int) -> float:
-    """Microseconds of one call, of this thread alone; in between the loop hears the news, as it would in service."""
-    found = []
-    for _ in range(rounds):
-        begin = time.thread_time()
-        for _ in range(CALLS):
-            call()
-        found.append((time.thread_time() - begin) / CALLS * 1e6)
-        await asyncio.sleep(0.005)
-    return min(found)
-
-
-async def cheapest_group(calls: Callable[[], Awaitable[object]], rounds: int) -> float:
-    """Microseconds of one of `DURABLE_CALLS` that are under way together, of all threads."""
-    found = []
-    for _ in range(rounds):
-        begin = time.process_time()
-        await calls()
-        found.append((time.process_time() - begin) / DURABLE_CALLS * 1e6)
-    return min(found)
+BARE = Dispatcher(lambda _request, _context: constant({}), node="knode-bench", new_id=str, report=unreported)
+"""A dispatcher with nothing behind it."""
 
 
 class Subject(NamedTuple):
@@ -135,6 +101,7 @@ async def subject(gateway: FakeGateway, work: Work, token: str) -> Subject:
     """Send it once and keep what passes by."""
     template = work.options["template"].replace("$TOKEN", token)
     text = template.replace("$ID", "00000-000000001").encode()
+    gateway.client.transport.written.clear()
     gateway.client.connection.data_received(text_frame(text))
     (answer,) = await gateway.client.replies(1)
     request = decode_request(text, lambda: "")
@@ -176,6 +143,8 @@ async def common_stages(gateway: FakeGateway, of: Subject, rounds: int) -> dict[
     gate.result = None
     return {
         FRAMES: frames,
+        DISPATCHER: await cheapest(lambda: driven(BARE.answer(of.request, client.connection, nothing_encoded)), rounds)
+        - driving,
         ENVELOPE: await cheapest(lambda: decode_request(of.frame, str), rounds),
         MIDDLEWARE: around,
         ENCODING: await cheapest(lambda: encode_response(of.response), rounds),
@@ -201,23 +170,23 @@ async def durable(gateway: FakeGateway, uri: str, rounds: int) -> Anatomy:
     """`createApiKey`, as far as it is the gateway's."""
     of = await subject(gateway, CREATE, "")
     stages = await common_stages(gateway, of, rounds)
-    frames = text_frame(of.frame) * (DURABLE_CALLS // CLIENTS)
+    frames = text_frame(of.frame) * (EACH)
     clients = [FakeClient(gateway.factory) for _ in range(CLIENTS)]
 
     async def act() -> None:
-        await asyncio.gather(*(gateway.gate.action(of.request, of.context) for _ in range(DURABLE_CALLS)))
+        await asyncio.gather(*(gateway.gate.action(of.request, of.context) for _ in range(CLIENTS * EACH)))
 
     async def whole() -> None:
         for client in clients:
             client.connection.data_received(frames)
-        await asyncio.gather(*(client.replies(DURABLE_CALLS // CLIENTS) for client in clients))
+        await asyncio.gather(*(client.replies(EACH) for client in clients))
 
-    stages[ACTION] = await cheapest_group(act, rounds)
+    stages[ACTION] = await cheapest_group(act, CLIENTS * EACH, rounds)
     parts = {
         "of it, the token and its fingerprint": await minting(rounds),
         "of it, the driver": await driver(uri, rounds),
     }
-    return Anatomy("createApiKey", "create", stages, parts, await cheapest_group(whole, rounds))
+    return Anatomy("createApiKey", "create", stages, parts, await cheapest_group(whole, CLIENTS * EACH, rounds))
 
 
 async def minting(rounds: int) -> float:
@@ -232,22 +201,36 @@ async def driver(uri: str, rounds: int) -> float:
     """Of one record in a bare `insert_many`."""
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri)
     keys = client["bare"].get_collection("keys", write_concern=WriteConcern(w="majority", j=True))
-    records = [[fresh_record() for _ in range(DURABLE_CALLS)] for _ in range(rounds)]
+    records = [[fresh_record() for _ in range(CLIENTS * EACH)] for _ in range(rounds)]
     try:
-        return await cheapest_group(lambda: keys.insert_many(records.pop(), ordered=False), rounds)
+        return await cheapest_group(lambda: keys.insert_many(records.pop(), ordered=False), CLIENTS * EACH, rounds)
     finally:
         client.close()
 
 
-async def dissect(uri: str, rounds: int) -> list[Anatomy]:
-    """Every kind of request."""
+async def dissect(uri: str, rounds: int, passes: int = 1) -> list[Anatomy]:
+    """Every kind of request, several times over, because a disturbance may last longer than a stage is measured."""
     async with fake_gateway(uri) as gateway:
         await gateway.client.ask(USER)
         token = (await gateway.client.ask(KEY))["_source"]["token"]
-        return [
-            *[await immediate(gateway, entrant, token, rounds) for entrant in IMMEDIATE],
-            await durable(gateway, uri, rounds),
+        found = [
+            [
+                *[await immediate(gateway, entrant, token, rounds) for entrant in IMMEDIATE],
+                await durable(gateway, uri, rounds),
+            ]
+            for _ in range(passes)
         ]
+    return [cheapest_of(same) for same in zip(*found, strict=True)]
+
+
+def cheapest_of(same: Sequence[Anatomy]) -> Anatomy:
+    """The least of each stage, part and whole."""
+    first = same[0]
+    return first._replace(
+        stages={name: min(each.stages[name] for each in same) for name in first.stages},
+        parts={name: min(each.parts[name] for each in same) for name in first.parts},
+        whole=min(each.whole for each in same),
+    )
 
 
 def over_tcp(name: str, depth: int) -> float | None:
@@ -283,7 +266,8 @@ def rows(found: Sequence[Anatomy]) -> Iterator[list[str]]:
 def main() -> int:
     """Measure and print; with --write, into the page too."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.anatomy")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=10, help="of each stage, in a pass")
+    parser.add_argument("--passes", type=int, default=4)
     parser.add_argument("--write", action="store_true", help="renew docs/where-the-time-goes.md")
     given = parser.parse_args()
     if given.write:
@@ -293,7 +277,7 @@ def main() -> int:
         stay_on(SERVER_CORE)
         try:
             with asyncio.Runner(loop_factory=Listening) as runner:
-                found = runner.run(dissect(uri, given.rounds))
+                found = runner.run(dissect(uri, given.rounds, given.passes))
         finally:
             stop_mongod(mongod)
     text = table(["CPU µs per request", *(each.title for each in found)], list(rows(found)))

@@ -19,7 +19,19 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks.contests import CONNECTIONS, CREATE, HTTP_CREATE, HTTP_NOW, NOW, ROOT, Entrant, Work
+from tests.benchmarks.contests import (
+    CHECK_TOKEN,
+    CONNECTIONS,
+    CREATE,
+    CURRENT_USER,
+    HTTP_CREATE,
+    HTTP_NOW,
+    NOW,
+    NOW_WITH_KEY,
+    ROOT,
+    Entrant,
+    Work,
+)
 from tests.benchmarks.report import Report, Result, facts, markdown, ratio
 from tests.benchmarks.stage import Running, play, start
 
@@ -41,6 +53,10 @@ class Job(NamedTuple):
 JOBS = {
     "now": Job("server:now", NOW),
     "now8": Job("server:now", NOW, 8),
+    "key": Job("server:now, API key", NOW_WITH_KEY),
+    "key8": Job("server:now, API key", NOW_WITH_KEY, 8),
+    "check_token8": Job("auth:checkToken", CHECK_TOKEN, 8),
+    "current_user8": Job("auth:getCurrentUser", CURRENT_USER, 8),
     "connect": Job("connect + server:now", NOW._replace(fresh=True)),
     "create": Job("createApiKey", CREATE, 8),
     "http_now": Job("GET /_now", HTTP_NOW),

@@ -8,7 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["CONNECTIONS", "CONTESTS", "CREATE", "HTTP_CREATE", "HTTP_NOW", "NOW", "ROOT", "Contest", "Entrant", "Work"]
+__all__ = [
+    "CHECK_TOKEN",
+    "CONNECTIONS",
+    "CONTESTS",
+    "CREATE",
+    "CURRENT_USER",
+    "HTTP_CREATE",
+    "HTTP_NOW",
+    "NOW",
+    "NOW_WITH_KEY",
+    "ROOT",
+    "Contest",
+    "Entrant",
+    "Work",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 32

@@ -27,6 +27,7 @@ __all__ = ["Ask", "Crowd", "Done", "Open", "Ping", "main"]
 AT_ONCE = 32  # connections that are opened side by side
 LIMIT = 30.0  # seconds for the last answers of an order
 WARMUP = 0.3
+PATIENCE = 1000  # looks at whether every ping has been answered
 PING, PONG = b"\x89\x80" + bytes(4), b"\x8a\x00"
 APP_PING, APP_PONG = text_frame(b'{"p":1}'), b'{"p":2}'
 
@@ -152,7 +153,7 @@ class Crowd:
 
     async def ping(self, order: Ping) -> int:
         """Each member once in every `every` seconds; return how many were answered."""
-        before = sum(member.pongs for member in self.members)
+        before = self.pongs()
         text = APP_PING if order.kind == "text" else PING
         gap = order.every / len(self.members)
         begin = perf_counter()
@@ -161,11 +162,18 @@ class Crowd:
             while perf_counter() < begin + number * gap:  # noqa: ASYNC110 - a timer would send them in bundles
                 await asyncio.sleep(0)
             member.write(text)
-        await asyncio.sleep(0.1)
-        pongs = sum(member.pongs for member in self.members) - before
+        for _ in range(PATIENCE):
+            pongs = self.pongs() - before
+            if pongs >= count:
+                break
+            await asyncio.sleep(LIMIT / PATIENCE)
         if pongs != count:
             self.tally.error(f"{count} pings, {pongs} pongs")
         return pongs
+
+    def pongs(self) -> int:
+        """Pings that were answered, all in all."""
+        return sum(member.pongs for member in self.members)
 
     async def ask(self, order: Ask) -> Measure:
         """Keep requests in flight, each on the next connection."""

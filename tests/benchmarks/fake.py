@@ -22,7 +22,7 @@ from gateway.dispatch import Dispatcher
 from gateway.protocol.messages import Request
 from tests.benchmarks.load import HANDSHAKE, text_frame, text_of
 
-__all__ = ["FakeClient", "FakeGateway", "Listening", "fake_gateway"]
+__all__ = ["FakeClient", "FakeGateway", "Listening", "constant", "fake_gateway"]
 
 
 class Listening(uvloop.Loop):
@@ -189,7 +189,8 @@ async def fake_gateway(uri: str) -> AsyncIterator[FakeGateway]:
         config,
         server=msgspec.structs.replace(config.server, host="127.0.0.1", port=0),
         mongodb=msgspec.structs.replace(config.mongodb, uri=uri),
-        security=msgspec.structs.replace(config.security, initial_rights="open"),
+        # Nobody else revokes anything here, and a benchmark may keep the loop from hearing so for longer than usual.
+        security=msgspec.structs.replace(config.security, initial_rights="open", revocation_bound_ms=8_000),
     )
     with mock.patch.object(gateway.server, "Dispatcher", Watched):
         async with Gateway(config, middleware=[gate.around]):

@@ -7,6 +7,8 @@ renews `docs/performance.md` and the data and the chart beside it.
 """
 
 import argparse
+import contextlib
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -44,14 +46,26 @@ def results_of(contest: Contest, given: argparse.Namespace) -> Iterator[Result]:
             yield from play(servers, depth, given.rounds, given.seconds)
 
 
+@contextlib.contextmanager
+def noted(faults: list[str]) -> Iterator[None]:
+    """Let the rest be measured where a part fails; it is told in the report and by the exit status."""
+    try:
+        yield
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        faults.append(str(error))
+
+
 def run(given: argparse.Namespace) -> Report:
     """Measure what was asked for."""
     about = facts(f"{given.rounds} rounds of {given.seconds:g} s, {CONNECTIONS} connections")
     began = time.monotonic()
+    faults: list[str] = []
     results: dict[tuple[str, int], Result] = {}
     ratios = []
     for contest in CONTESTS:
-        results |= {(result.name, result.depth): result for result in results_of(contest, given)}
+        with noted(faults):
+            results |= {(result.name, result.depth): result for result in results_of(contest, given)}
         ratios += [
             ratio(results[ours, depth], results[peer, depth])
             for ours, peer in contest.pairs
@@ -61,7 +75,10 @@ def run(given: argparse.Namespace) -> Report:
     figures: dict[str, Figure] = {}
     for name, measure in OTHERS.items():
         if not given.only or name in given.only:
-            figures |= measure(given.rounds, given.seconds)
+            with noted(faults):
+                figures |= measure(given.rounds, given.seconds)
+    if faults:
+        about["failed"] = "; ".join(faults)
     about["duration"] = f"{time.monotonic() - began:.0f} s"
     report = Report(about, list(results.values()), ratios, figures, scale=read_data().scale)
     return msgspec.structs.replace(report, targets=judge(report))
@@ -71,7 +88,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     names = [entrant.name for contest in CONTESTS for entrant in contest.entrants] + list(OTHERS)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a window")
+    parser.add_argument("--seconds", type=float, default=1.5, help="length of a window")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=names, help="these alone")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the data go")
@@ -80,7 +97,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Exit status 1 when any reply was wrong or missing; a target that is missed changes nothing."""
+    """Exit status 1 when any reply was wrong or missing, or a part failed; a target that is missed changes nothing."""
     given = arguments()
     if given.write:
         split_page(PAGE)  # rather fail now than after the run
@@ -94,7 +111,7 @@ def main() -> int:
         write_section(PAGE, text)
         write_data(report)
         CHART.write_text(chart(report), encoding="utf-8")
-    return int(any(result.median.errors for result in report.results))
+    return int("failed" in report.facts or any(result.median.errors for result in report.results))
 
 
 if __name__ == "__main__":

@@ -117,6 +117,7 @@ def cost(server: Server, name: str, arguments: dict[str, Any], seconds: float) -
         "--template": template,
         "--connections": 16,
         "--seconds": seconds,
+        "--warmup": 0.5,
         "--pid": server.pid,
         "--mongod": server.mongod_pid,
         "--core": GENERATOR_CORE,
