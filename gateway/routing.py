@@ -88,10 +88,7 @@ class Router:
             raise api_error("security.rights.unauthorized", request.controller, request.action)
         arguments = _arguments(route, request, context)
         result = route.handler(**arguments)
-        if inspect.iscoroutine(result):
-            await hand_over()
-            return await result
-        return result
+        return await _later(result) if inspect.iscoroutine(result) else result
 
     def _register(self, controller: Controller) -> None:
         routes = self._routes.setdefault(controller.name, {})
@@ -103,6 +100,15 @@ class Router:
             if note.name in routes:
                 raise RegistrationError(f"{controller.name}:{note.name} is registered twice")
             routes[note.name] = _route(controller, handler, note)
+
+
+async def _later(result: Coroutine[Any, Any, object]) -> object:
+    try:
+        await hand_over()
+    except BaseException:
+        result.close()  # it was cancelled before it began
+        raise
+    return await result
 
 
 def _members(kind: type) -> Iterable[str]:

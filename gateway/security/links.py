@@ -91,7 +91,7 @@ class Links:
         self._linked: dict[str, _Linked] = {}
         self._of: dict[str, Line] = {}
         self._of_user: dict[str, set[str]] = {}
-        self._of_key: dict[str, str] = {}
+        self._of_key: dict[str, set[str]] = {}
         self._ends = Expiries()
         self._warnings = Expiries()
 
@@ -107,7 +107,8 @@ class Links:
     def latest(self, connection: Connection, token: str) -> Line | None:
         """The line of a connection, if this token came last and is linked to it; None if that may be otherwise."""
         line = self._of.get(connection.id)
-        return line if line is not None and line.digest == self._digest(token) else None
+        # Python's hash is one of the characters as they lie in memory, where wide ones may look like a token's.
+        return line if line is not None and token.isascii() and line.digest == self._digest(token) else None
 
     def link(self, connection: Connection, session: Session, token: str = "") -> None:
         """Note that a token was used on a connection; with its text it is recognised by `latest`.
@@ -185,9 +186,9 @@ class Links:
         """The fingerprints of all tokens in use."""
         return list(self._linked)
 
-    def mark_of_key(self, key_id: str) -> str | None:
-        """The fingerprint of an API key in use, by its `_id`."""
-        return self._of_key.get(key_id)
+    def marks_of_key(self, key_id: str) -> list[str]:
+        """The fingerprints in use of the API keys that have or had an `_id`."""
+        return list(self._of_key.get(key_id, ()))
 
     def marks_of_user(self, kuid: str) -> list[str]:
         """The fingerprints of a user's tokens in use."""
@@ -234,7 +235,7 @@ class Links:
         linked = self._linked[mark] = _Linked(session)
         self._of_user.setdefault(session.kuid, set()).add(mark)
         if session.key_id:
-            self._of_key[session.key_id] = mark
+            self._of_key.setdefault(session.key_id, set()).add(mark)
         self._schedule(linked)
         return linked
 
@@ -254,14 +255,18 @@ class Links:
         del self._linked[mark]
         self._ends.discard(mark)
         self._warnings.discard(mark)
-        marks = self._of_user[session.kuid]
-        marks.discard(mark)
-        if not marks:
-            del self._of_user[session.kuid]
-        if self._of_key.get(session.key_id) == mark:
-            del self._of_key[session.key_id]
+        _discard(self._of_user, session.kuid, mark)
+        if session.key_id:
+            _discard(self._of_key, session.key_id, mark)
 
     def _warn(self, linked: _Linked, connections: Iterable[Connection]) -> None:
         message = self._ending.expires_soon(linked.session.expires_at)
         for connection in list(connections):
             connection.send(message)
+
+
+def _discard(sets: dict[str, set[str]], name: str, mark: str) -> None:
+    marks = sets[name]
+    marks.discard(mark)
+    if not marks:
+        del sets[name]

@@ -105,7 +105,7 @@ class Revocations:
             self._token_told(one, is_gone=change.operation == _GONE)
         elif collection == "api-keys":
             self.cache.forget_key(one)
-            self._doubt([mark] if (mark := self.links.mark_of_key(one)) else [])
+            self._doubt(self.links.marks_of_key(one))
         else:
             self.cache.forget_user(one)
             if change.operation == _GONE:

@@ -131,7 +131,7 @@ class TokenCache:
         self._births: Bounded[int] = Bounded(most)
         self._portraits: Bounded[bytes] = Bounded(min(most, _MOST_PORTRAITS))
         self._unknown: Bounded[float] = Bounded(min(most, _MOST_UNKNOWN))
-        self._marks: dict[str, str] = {}
+        self._marks: dict[str, tuple[str, ...]] = {}
         self._under_way = 0
         self._time = 0
         self.news: dict[str, int] = {}
@@ -214,8 +214,9 @@ class TokenCache:
         """Remember a session that was just read."""
         if self._may_keep():
             self._sessions.put(session.fingerprint, session)
-            if session.key_id:
-                self._marks[session.key_id] = session.fingerprint
+            if session.key_id and session.fingerprint in self._sessions.entries:
+                # Several, where a key was deleted and made again under its `_id` and the news is still on its way.
+                self._marks[session.key_id] = (*self._marks.get(session.key_id, ()), session.fingerprint)
 
     def put_user(self, kuid: str, user: KnownUser) -> None:
         """Remember a user that was just read."""
@@ -245,8 +246,7 @@ class TokenCache:
     def forget_key(self, key_id: str) -> None:
         """Forget the API key with an `_id`."""
         self._tell(f"key:{key_id}")
-        mark = self._marks.get(key_id)
-        if mark is not None:
+        for mark in self._marks.get(key_id, ()):
             self._sessions.pop(mark)
 
     def forget_user(self, kuid: str) -> None:
@@ -289,8 +289,9 @@ class TokenCache:
 
     def _session_gone(self, session: Session) -> None:
         self.epoch += 1
-        if self._marks.get(session.key_id) == session.fingerprint:
-            del self._marks[session.key_id]
+        left = tuple(mark for mark in self._marks.pop(session.key_id, ()) if mark != session.fingerprint)
+        if left:
+            self._marks[session.key_id] = left
 
     def _user_gone(self, _: KnownUser) -> None:
         self.epoch += 1

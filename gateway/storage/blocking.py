@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
@@ -79,7 +80,7 @@ def _look(places: Iterable[Beside]) -> dict[Beside, Look]:
         wanted.setdefault(read, set()).add(key)
     seen: dict[Beside, Look] = {}
     for read, keys in wanted.items():
-        with contextlib.suppress(PyMongoError):
+        with contextlib.suppress(PyMongoError, BSONError):  # what is stored already must not fail for it
             found = read(list(keys))
             seen.update({Beside(read, key): Look(found.get(key)) for key in keys})
     return seen

@@ -149,7 +149,7 @@ def test_a_connection_that_is_gone_leaves_nothing_and_is_not_linked_again(desk: 
 
     links = desk.links
     assert ({}, {}, {}, {}) == (links._linked, links._of, links._of_user, links._of_key)
-    assert (None, None) == (links.earliest, links.mark_of_key("k"))
+    assert (None, []) == (links.earliest, links.marks_of_key("k"))
 
 
 def test_links_move_to_the_token_that_takes_the_place(desk: Desk) -> None:
@@ -219,8 +219,18 @@ def test_a_user_s_tokens_are_found(desk: Desk) -> None:
     desk.links.link(desk.line("3"), token("c", kuid="bob"))
 
     assert {"a", "b"} == set(desk.links.marks_of_user("alice"))
-    assert ("b", None) == (desk.links.mark_of_key("k"), desk.links.mark_of_key("l"))
+    assert (["b"], []) == (desk.links.marks_of_key("k"), desk.links.marks_of_key("l"))
     assert [] == desk.links.marks_of_user("carol")
+
+
+def test_keys_that_have_had_the_same_id_are_all_found(desk: Desk) -> None:
+    """One that was deleted and made again may be in use twice until the deletion is heard of."""
+    for mark in ("a", "b"):
+        desk.links.link(desk.line(mark), token(mark, key_id="k"))
+    assert {"a", "b"} == set(desk.links.marks_of_key("k"))
+
+    desk.links.end("b")
+    assert ["a"] == desk.links.marks_of_key("k")
 
 
 def test_k13_an_end_is_told_when_its_time_has_come(desk: Desk) -> None:

@@ -176,6 +176,15 @@ def test_k14_no_user_is_shown_while_nothing_can_be_trusted(house: House) -> None
     assert b"{}" == house.cache.portrait("u")
 
 
+def test_where_nothing_is_kept_nothing_is_kept_beside_it() -> None:
+    """Not even the names of keys."""
+    house = House(most=0)
+    with house.cache.look_up() as looking:
+        looking.keep_session(session("a", "k"))
+
+    assert {} == house.cache._marks
+
+
 def test_what_is_in_use_stays_and_what_is_not_goes(house: House) -> None:
     """A flood of new tokens does not drive out one that is used between them."""
     house.keep("used", "unused")
@@ -351,6 +360,20 @@ class Truth(RuleBasedStateMachine):
         else:
             self.house.cache.forget_token(mark)
 
+    @rule(mark=MARKS, other=MARKS)
+    def make_key_anew(self, mark: str, other: str) -> None:
+        """Delete a key that is in use and make another one under its `_id`, in use before anybody is told."""
+        old = self.records.get(mark)
+        if old is not None and old.key_id and other not in self.records:
+            new = session(other, old.key_id)
+            self.house.cache.forget_token(other)
+            with self.house.cache.look_up() as looking:
+                looking.keep_session(old)
+                looking.keep_session(new)
+            del self.records[mark]
+            self.records[other] = new
+            self.house.cache.forget_key(old.key_id)
+
     @rule(profile=st.sampled_from(["admin", "default"]))
     def change_user(self, profile: str) -> None:
         """Give the user another profile, and tell."""
@@ -405,7 +428,9 @@ class Truth(RuleBasedStateMachine):
         assert known_user is None or known_user.profile_ids == self.users["u"]
         assert self.house.cache.birth("u") in (None, self.born)
         assert max(self.house.cache.sizes.values()) <= 3
-        assert set(self.house.cache._marks.values()) <= set(self.house.cache._sessions.entries)
+        marks = [mark for marks in self.house.cache._marks.values() for mark in marks]
+        assert len(marks) == len(set(marks))
+        assert set(marks) <= set(self.house.cache._sessions.entries)
 
 
 TestTruth = Truth.TestCase

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.protocol.arguments import missing
-from gateway.protocol.errors import ApiError, api_error
+from gateway.protocol.errors import api_error
 from gateway.security.api_keys.arguments import DeleteKey, DeleteOwnKey, SearchOwnKeys
 from gateway.security.lifetimes import NEVER, check_policy, end_of_life, life_span
 from gateway.security.records import Document, check_id, history
@@ -213,20 +213,24 @@ class ApiKeys:
         # A deletion of the user removes the user first and the keys after, so one of the two sees the other. Another
         # user who has the id by now was made at another time.
         try:
-            user = await self._users.get(owner) if look is None else look.found
-            if user is None:
-                raise api_error("security.user.not_found", owner)
-        except ApiError:  # gone, or nobody can tell: whoever is refused must have no key
+            user = _there(owner, look.found) if look is not None else await self._users.get(owner)
+            is_same = _birth_of(user) == born
+        except Exception:  # gone, or nobody can tell for whatever reason: whoever is refused must have no key
             await self._take_back(key)
             raise
-        if _birth_of(user) == born:
-            return True
-        await self._take_back(key)
-        return False
+        if not is_same:
+            await self._take_back(key)
+        return is_same
 
     async def _take_back(self, key: Document) -> None:
         self._revocations.cache.forget_user(key["userId"])
         await self._inserts.take_back(key, is_stored=True)
+
+
+def _there(kuid: str, user: Document | None) -> Document:
+    if user is None:
+        raise api_error("security.user.not_found", kuid)
+    return user
 
 
 def _birth_of(user: Document) -> int:

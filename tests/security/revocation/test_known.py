@@ -1,6 +1,7 @@
 """What is remembered of tokens: it costs no reading, and no reading that is late brings back what ended."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,10 +11,11 @@ import pytest
 
 from gateway.security.api_keys import ApiKeysController
 from gateway.security.tokens import fingerprint
+from gateway.storage.changes import Change
 from tests.security.meetings import overtaken
 from tests.security.nodes import Node, Outcome
 from tests.security.revocation.conftest import Commands
-from tests.security.revocation.people import ENDINGS, INVALID, OK, WHO, User, used
+from tests.security.revocation.people import ENDINGS, EXPIRED, INVALID, OK, WHO, User, used
 from tests.storage.conftest import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -74,6 +76,48 @@ async def test_k12_a_reading_that_a_revocation_overtakes_brings_nothing_back(
     assert (INVALID, OK) == outcomes
     assert where.rooms.upkeep.cache.session(mark) is None
     assert INVALID == await where.outcome(WHO, token)
+
+
+async def test_k12_a_key_made_again_under_its_id_does_not_hide_the_old_one(
+    nodes: list[Node], user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the new one is used somewhere before the end of the old one is heard of there."""
+    where, held = nodes[1], list[Change]()
+    (socket,) = await used([where], user.key)
+    revocations = where.rooms.upkeep.revocations
+    with monkeypatch.context() as patch:
+        patch.setattr(revocations, "changed", held.append)
+        await nodes[0].succeed("security:deleteApiKey", userId=user.kuid, _id=user.key_id)
+        again = await user.new_key(_id=user.key_id)
+        await used([where], again)
+        await until(lambda: any(change.id == user.key_id for change in held))
+    for change in held:
+        revocations.changed(change)
+
+    assert INVALID == await where.outcome(WHO, user.key)
+    await until(lambda: EXPIRED == socket.told)
+    assert OK == await where.outcome(WHO, again)
+
+
+async def even_key(where: Node) -> str:
+    """A key with an even number of characters: it goes with the length of its owner's id."""
+    while True:
+        owner = User(where)
+        owner.kuid += "x" * secrets.randbelow(3)
+        await where.succeed("security:createUser", _id=owner.kuid, body={"content": {"profileIds": ["default"]}})
+        token = await owner.new_key()
+        if len(token) % 2 == 0:
+            return token
+
+
+async def test_j07_a_text_that_lies_in_memory_like_a_token_is_none(nodes: list[Node]) -> None:
+    """Two of its characters in one wide one: Python's hash cannot tell them apart."""
+    token = await even_key(nodes[1])
+    packed = token.encode().decode("utf-16-le")
+    assert hash(token) == hash(packed)
+
+    (socket,) = await used([nodes[1]], token)
+    assert INVALID == await nodes[1].outcome(WHO, packed, over=socket)
 
 
 @contextmanager
