@@ -236,8 +236,12 @@ def _create_admin(config: Config, arguments: argparse.Namespace) -> int:
 def _read_password(*, from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != password:
+    try:
+        password = getpass.getpass("Password: ")
+        again = getpass.getpass("Again: ")
+    except EOFError:
+        raise ConfigError("nobody typed a password; --password-stdin reads one from standard input") from None
+    if again != password:
         raise ConfigError("the two passwords differ")
     return password
 

@@ -96,7 +96,10 @@ def _check_administrator(stranger: "_Client", username: str) -> None:
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    return os.environ.get(_PASSWORD_VARIABLE) or getpass.getpass("Administrator's password: ")
+    try:
+        return os.environ.get(_PASSWORD_VARIABLE) or getpass.getpass("Administrator's password: ")
+    except EOFError:
+        raise _Halt(f"nobody typed a password; --password-stdin or {_PASSWORD_VARIABLE} gives one") from None
 
 
 @contextlib.contextmanager

@@ -89,6 +89,20 @@ def test_password_is_asked_for_twice(
     assert said is None or said == complaint(errors)
 
 
+def test_a_password_that_nobody_types_is_one_line(create: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input has ended, as in a script."""
+
+    def ask(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ask)
+
+    status, output, errors = create("--username", "root")
+
+    assert (1, "") == (status, output)
+    assert "latchgate: nobody typed a password; --password-stdin reads one from standard input" == complaint(errors)
+
+
 def test_empty_line_is_no_password(create: Run) -> None:
     """Nor is no line at all."""
     for stdin in ("", "\n", "\r\n"):

@@ -4,17 +4,18 @@ Rules of the file: a third home of the driver, beside `mongo.py`, whose collecti
 in one visit cost one change of threads, and nothing of this process comes between them. Errors are the driver's.
 """
 
-import contextlib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
 from gateway.protocol.errors import ApiError, api_error
 
 __all__ = ["Beside", "Insert", "Look", "insert_and_look", "look_up", "read_points"]
+
+_log = logging.getLogger("latchgate.storage")
 
 Document = dict[str, Any]
 
@@ -80,8 +81,11 @@ def _look(places: Iterable[Beside]) -> dict[Beside, Look]:
         wanted.setdefault(read, set()).add(key)
     seen: dict[Beside, Look] = {}
     for read, keys in wanted.items():
-        with contextlib.suppress(PyMongoError, BSONError):  # what is stored already must not fail for it
+        try:
             found = read(list(keys))
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is stored already must not fail for it
+            _log.warning("a look after a write failed: %s", type(error).__name__)
+        else:
             seen.update({Beside(read, key): Look(found.get(key)) for key in keys})
     return seen
 

@@ -65,6 +65,15 @@ class CertainInsert:
                 `services.storage.not_connected` if the outcome cannot be found out in time.
         """
         try:
+            return await self._insert(document, beside)
+        except ApiError:
+            raise  # nothing of it is there, or will be for long
+        except BaseException:  # cancelled, or a fault of ours: it may be stored all the same
+            self.abandon(document)
+            raise
+
+    async def _insert(self, document: Document, beside: Beside | None) -> Look | None:
+        try:
             return await self._collection.insert(document, beside)
         except Ambiguous:
             await self._settle(document)
@@ -79,11 +88,17 @@ class CertainInsert:
 
         One that `is_stored` for certain is gone when this returns, unless the database is silent.
         """
-        own = self._own(document)
-        until = asyncio.get_running_loop().time() + self._hunt_s
-        if is_stored and await self._hunt_on(own, until=0) is None:
-            return
-        self._hunted.append((own, until))
+        try:
+            is_gone = is_stored and await self._hunt_on(self._own(document), until=0) is None
+        except BaseException:  # cancelled
+            self.abandon(document)
+            raise
+        if not is_gone:
+            self.abandon(document)
+
+    def abandon(self, document: Document) -> None:
+        """Have exactly this document deleted, now or when it comes; whoever calls need not wait."""
+        self._hunted.append((self._own(document), asyncio.get_running_loop().time() + self._hunt_s))
         if self._hunter is None:
             self._hunter = asyncio.create_task(self._hunt())
 

@@ -35,6 +35,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import Primary
 from pymongo.write_concern import WriteConcern
 
 from gateway.protocol.errors import api_error
@@ -117,7 +118,10 @@ class Database:
         self._feeds: list[ChangeFeed] = []
         self._timeout_s = timeout_ms / 1000
         self._selection_timeout_s = selection_timeout_ms / 1000
-        self._database = self._client.get_database(name, write_concern=_DURABLE, read_concern=ReadConcern("majority"))
+        # Whatever the connection string prefers: a member that lags behind would show what is gone.
+        self._database = self._client.get_database(
+            name, read_preference=Primary(), write_concern=_DURABLE, read_concern=ReadConcern("majority")
+        )
 
     async def connect(self) -> str:
         """Check that the server answers and is a replica set; return its version.
@@ -420,6 +424,8 @@ def _translated(*, writing: bool = False, inside: Transaction = None) -> Iterato
     except DuplicateKeyError as error:
         raise api_error("services.storage.document_already_exists") from error
     except _UNSTORABLE as error:
+        if writing:  # it was encoded before, so it is the answer that cannot be read
+            raise Ambiguous from error
         raise api_error("services.storage.unexpected_bad_request", "it cannot be stored") from error
     except PyMongoError as error:
         if inside is not None:

@@ -12,6 +12,7 @@ from gateway.rooms import Rooms
 from gateway.security.api_keys import ApiKeys, ApiKeysController
 from gateway.storage.mongo import Beside, Document
 from tests.security.nodes import Node, node, open_house
+from tests.storage.conftest import until
 
 NOT_FOUND = ("security.user.not_found", ("owner",))
 
@@ -168,18 +169,19 @@ async def test_taking_back_spares_a_stranger_s_key_of_the_same_id(
     assert [other] == await rooms.collections.keys.find({})
 
 
-def spoil_second_look(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the connection break between the write and the look that follows it."""
+def spoil_second_look(rooms: Rooms, monkeypatch: pytest.MonkeyPatch, fault: Exception | None = None) -> None:
+    """Let the connection break between the write and the look that follows it, or something else befall it."""
 
     def read(_: list[str]) -> dict[str, Document]:
-        raise AutoReconnect("gone")
+        raise fault or AutoReconnect("gone")
 
     monkeypatch.setattr(rooms.users, "place", lambda kuid: Beside(read, kuid))
 
 
-async def test_a_look_that_fails_is_made_again(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [AutoReconnect("gone"), KeyError("cursor")], ids=["connection", "odd answer"])
+async def test_a_look_that_fails_is_made_again(rooms: Rooms, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     """The key is stored, so a connection that breaks after it is nothing that the caller hears of."""
-    spoil_second_look(rooms, monkeypatch)
+    spoil_second_look(rooms, monkeypatch, fault)
 
     await (await keys_of(rooms)).issue("owner", "k", "d", None, author="admin")
 
@@ -200,6 +202,31 @@ async def test_who_is_refused_has_no_key(rooms: Rooms, monkeypatch: pytest.Monke
 
     assert ("services.storage.not_connected", ()) == await refusal(rooms)
     assert [] == await rooms.collections.keys.find({})
+
+
+async def test_who_gives_up_while_the_owner_is_looked_for_has_no_key(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key was stored, and nobody was told of it."""
+    spoil_second_look(rooms, monkeypatch)
+    looking, get, looks = asyncio.Event(), rooms.users.get, iter(range(2))
+
+    async def get_once(kuid: str) -> Document:
+        if next(looks):
+            looking.set()
+            await asyncio.Event().wait()
+        return await get(kuid)
+
+    monkeypatch.setattr(rooms.users, "get", get_once)
+    issuing = asyncio.create_task((await keys_of(rooms)).issue("owner", "k", "d", None, author="admin"))
+    await looking.wait()
+    issuing.cancel()
+    await asyncio.wait((issuing,))
+
+    async def is_gone() -> bool:
+        return not await rooms.collections.keys.find({})
+
+    await until(is_gone)
 
 
 async def test_who_is_remembered_is_not_looked_for_before_the_write(

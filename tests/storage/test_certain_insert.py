@@ -188,6 +188,37 @@ async def test_a_refusal_after_an_unknown_outcome_is_taken_back_too(inserts: Cer
     await until_stored(stranger)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_an_insert_that_is_cancelled_is_taken_back(inserts: CertainInsert, stranger: Any, turns: int) -> None:
+    """Whoever gave up hears of no document, so there must be none; one that is stored later is found then."""
+    inserting = asyncio.create_task(inserts.insert(note()))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    inserting.cancel()
+    await asyncio.wait((inserting,))
+
+    assert inserting.cancelled()
+    await until(lambda: inserts._hunter is None)
+    await until_stored(stranger)
+
+
+async def test_a_fault_of_ours_leaves_no_document(
+    inserts: CertainInsert, stranger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody has foreseen may have struck after the write."""
+    insert = inserts._collection.insert
+
+    async def insert_and_fail(*arguments: Any) -> None:
+        await insert(*arguments)
+        raise KeyError
+
+    monkeypatch.setattr(inserts._collection, "insert", insert_and_fail)
+
+    with pytest.raises(KeyError):
+        await inserts.insert(note())
+    await until_stored(stranger)
+
+
 async def test_taking_back_touches_only_what_bears_all_our_marks(inserts: CertainInsert, stranger: Any) -> None:
     """The same `_id` with another mark, or the same mark with another owner, is somebody else's."""
     await stranger.notes.insert_many([note("a", "theirs"), note("b", "b") | {"owner": "you"}, note("c", "c")])

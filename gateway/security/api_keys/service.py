@@ -218,6 +218,9 @@ class ApiKeys:
         except Exception:  # gone, or nobody can tell for whatever reason: whoever is refused must have no key
             await self._take_back(key)
             raise
+        except BaseException:  # cancelled: nobody will hear of this key
+            self._inserts.abandon(key)
+            raise
         if not is_same:
             await self._take_back(key)
         return is_same
