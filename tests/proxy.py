@@ -29,6 +29,8 @@ class Proxy:
         commands: how often each command has come from the driver.
         latest: command → its latest document, without the documents that it carries.
         delay_s: how long each of the driver's messages is held up.
+        late: command → how many seconds each answer to it is held up, for as long as it is in here.
+        held_up: how many answers have been held up.
         swallows_requests, swallows_answers: what comes from that side is dropped for good; connections stay.
         lost: how many requests and answers have been lost.
     """
@@ -43,12 +45,14 @@ class Proxy:
         self._lost_command = self._refused_command = ""
         self._to_lose: Counter[str] = Counter()
         self._losing: set[int] = set()
+        self._asked: dict[int, str] = {}
         self._then_silent = False
         self.commands: Counter[str] = Counter()
         self.latest: dict[str, dict[str, Any]] = {}
         self.delay_s = 0.0
+        self.late: dict[str, float] = {}
         self.swallows_requests = self.swallows_answers = False
-        self.lost = 0
+        self.lost = self.held_up = 0
         self.uri = ""
 
     @property
@@ -104,6 +108,7 @@ class Proxy:
         self._is_refusing = self._then_silent = False
         self.swallows_requests = self.swallows_answers = False
         self.delay_s = 0.0
+        self.late.clear()
         self._lost_command = self._refused_command = ""
         self._to_lose.clear()
         self._is_open.set()
@@ -159,6 +164,7 @@ class Proxy:
                 if self._to_lose[name] > 0:
                     self._to_lose[name] -= 1
                     self._losing.add(_HEADER.unpack_from(message)[1])
+                self._asked[_HEADER.unpack_from(message)[1]] = name
                 writer.write(message)
                 await writer.drain()
 
@@ -167,6 +173,9 @@ class Proxy:
             while True:
                 message = await _read_message(reader)
                 answered = _HEADER.unpack_from(message)[2]
+                if late_s := self.late.get(self._asked.pop(answered, ""), 0.0):
+                    self.held_up += 1
+                    await asyncio.sleep(late_s)
                 if answered in self._losing:
                     self._losing.discard(answered)
                     self.lost += 1

@@ -1,14 +1,17 @@
 """All roles and profiles in memory, compiled: the answer to "who is this and what may they do".
 
 Rules of the file: reads, never writes. A change by this process is seen before its answer leaves (`refresh`), one
-by another process as soon as the change stream tells. Nothing here touches the database for a request.
+by another process as soon as the change stream tells. Nothing here touches the database for a request. A record that no
+gateway would have stored counts as if it were not there: it neither grants anything nor hides the others.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+import logging
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
 from gateway.actions import ANONYMOUS_ID, NOBODY, Principal
 from gateway.security.rights import CompiledRights, Policy, Table, compile_restriction
@@ -16,10 +19,53 @@ from gateway.storage.mongo import Collection, Document
 
 __all__ = ["ANONYMOUS_PROFILE", "Directory", "table_of"]
 
+_log = logging.getLogger("latchgate.security")
+
 ANONYMOUS_PROFILE = "anonymous"
 
 _MOST_COMBINATIONS = 4096
 """Different lists of profiles whose compiled rights are kept."""
+
+
+Compiled = TypeVar("Compiled")
+
+
+class _Actions(Struct):
+    actions: dict[str, bool] = {}
+
+
+class _RoleContent(Struct):
+    controllers: dict[str, _Actions] = {}
+
+
+class _Place(Struct):
+    index: str
+    collections: list[str] | None = None
+
+
+class _Grant(Struct, rename="camel"):
+    role_id: str | None = None
+    restricted_to: list[_Place] | None = None
+
+
+class _ProfileContent(Struct, rename="camel"):
+    policies: list[_Grant] = []
+    # Other tools write every number as a double.
+    rate_limit: Annotated[float, Meta(ge=0, multiple_of=1)] | None = None
+
+
+class _Role(Struct):
+    """What a role has to look like, of which only the shape is taken."""
+
+    content: _RoleContent
+    id: str = msgspec.field(name="_id")
+
+
+class _StoredProfile(Struct):
+    """What a profile has to look like."""
+
+    content: _ProfileContent
+    id: str = msgspec.field(name="_id")
 
 
 class _Profile(Struct, frozen=True):
@@ -45,15 +91,20 @@ class Directory:
         self._compiled: dict[str, _Profile] = {}
         self._rights: dict[tuple[str, ...], CompiledRights] = {}
         self._reading = asyncio.Lock()
+        self._odd: set[str] = set()
         self.anonymous = NOBODY
         self.version = 0
 
     async def refresh(self) -> None:
         """Read everything again; afterwards every write acknowledged before the call counts."""
         async with self._reading:
-            roles = {role["_id"]: table_of(role["content"]) for role in await self._roles.find({})}
-            profiles = await self._profiles.find({})
-        self._compiled = {profile["_id"]: _profile(profile, roles) for profile in profiles}
+            roles, profiles = await self._roles.find({}), await self._profiles.find({})
+        odd: set[str] = set()
+        tables = _each("role", roles, lambda role: table_of(_like(_Role, role)["content"]), odd)
+        self._compiled = _each("profile", profiles, lambda one: _profile(_like(_StoredProfile, one), tables), odd)
+        for complaint in sorted(odd - self._odd):
+            _log.error("%s; it grants nothing", complaint)
+        self._odd = odd
         self._rights = {}
         self.version += 1
         self.anonymous = self.principal(ANONYMOUS_ID, (ANONYMOUS_PROFILE,))
@@ -94,4 +145,23 @@ def _profile(profile: Document, roles: dict[str, Table]) -> _Profile:
         for policy in content.get("policies", ())
         if policy.get("roleId") in roles
     )
-    return _Profile(policies, content.get("rateLimit") or 0)
+    return _Profile(policies, int(content.get("rateLimit") or 0))
+
+
+def _like(shape: type[_Role | _StoredProfile], document: Document) -> Document:
+    """Return the document if it has the shape, else raise `ValidationError`, which says where it has not."""
+    msgspec.convert(document, shape)
+    return document
+
+
+def _each(
+    kind: str, documents: Iterable[Document], compile_one: Callable[[Document], Compiled], odd: set[str]
+) -> dict[str, Compiled]:
+    """Compile documents by `_id`; those of another shape are left out and added to `odd`, with what is wrong."""
+    compiled: dict[str, Compiled] = {}
+    for document in documents:
+        try:
+            compiled[document["_id"]] = compile_one(document)
+        except msgspec.ValidationError as error:
+            odd.add(f"{kind} {document['_id']!r} is none: {error}")
+    return compiled

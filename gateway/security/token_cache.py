@@ -91,8 +91,12 @@ class LookUp:
             self._cache.put_birth(kuid, created_at)
 
     def keep_unknown(self, mark: str) -> None:
-        """Remember for a moment that there is no such token, unless overtaken."""
-        if not self.is_overtaken(mark=mark):
+        """Forget a token and remember for a moment that there is none, unless overtaken.
+
+        Once: to forget is news, which would overtake each of many such readings and let it be remembered nowhere.
+        """
+        if not self._cache.is_unknown(mark) and not self.is_overtaken(mark=mark):
+            self._cache.forget_token(mark)
             self._cache.put_unknown(mark)
 
 

@@ -30,8 +30,10 @@ __all__ = ["Upkeep", "ending"]
 _log = logging.getLogger("latchgate.security")
 
 _RETRY_S = 1.0
-_LOOKS_PER_BOUND = 4
-"""How often the database says that nothing has changed, while what is remembered may be trusted."""
+_LOOKS_PER_BOUND = 8
+"""How often a database that has nothing to tell says so, while what is remembered may be trusted. Trust counts from the
+asking, so without a gap in it there is time for two such waits and two round trips: three eighths of the bound for each
+of these."""
 
 _EXPIRED = "A token that was used on this connection does not count any more."
 _EXPIRES_SOON = "A token that was used on this connection will soon end."
@@ -156,8 +158,11 @@ class Upkeep:
             try:
                 await self._directory.refresh()
             except ApiError:
-                self._rights_changed.set()
-                await asyncio.sleep(_RETRY_S)
-            except Exception:  # noqa: BLE001 - one odd document must not hide all later changes
+                await self._read_rights_later()
+            except Exception:  # noqa: BLE001 - whatever it was, it must hide neither this change nor later ones
                 _log.exception("roles and profiles could not be read")
-                await asyncio.sleep(_RETRY_S)
+                await self._read_rights_later()
+
+    async def _read_rights_later(self) -> None:
+        self._rights_changed.set()
+        await asyncio.sleep(_RETRY_S)

@@ -1,9 +1,9 @@
 """Following what other processes change: one change stream for all collections, whatever happens to it.
 
 Rules of the file: knows no driver; it is handed a feed. It tells of each change, of a history that was lost, and how
-long ago it last knew everything: only an answer of the database that left nothing waiting counts as that. A stream
-that breaks goes on where it stopped; after a long break, or where the database has forgotten that place, it begins
-anew, and then anything may have changed.
+long ago it last knew everything: only an answer of the database that left nothing waiting counts as that, and only for
+the moment at which it was asked for, however late it comes. A stream that breaks goes on where it stopped; after a long
+break, or where the database has forgotten that place, it begins anew, and then anything may have changed.
 """
 
 import asyncio
@@ -70,7 +70,10 @@ class Feed(Protocol):
         """Begin after a position, None for now; raises `HistoryLost`."""
 
     async def read(self) -> Batch:
-        """Wait for changes, a fraction of a second at most; raises `HistoryLost`."""
+        """Wait for changes, a fraction of a second at most; raises `HistoryLost`.
+
+        What the first reading gives may have come along with `open`; the others ask the database.
+        """
 
 
 class Listener(Protocol):
@@ -88,7 +91,8 @@ class Follower:
 
     Args:
         feed: the stream.
-        bound_s: how old the last complete answer may be for what is remembered to be trusted.
+        bound_s: how long ago the last complete answer may have been asked for, for what is remembered to be trusted.
+            Answers that take up to half of it, the wait of the database included, leave no gap between them.
         clock: seconds, monotonic.
     """
 
@@ -108,7 +112,7 @@ class Follower:
 
     @property
     def staleness(self) -> float:
-        """Seconds since everything was known; infinite before the stream began."""
+        """Seconds since the latest moment of which everything is known; infinite before the stream began."""
         return self._clock() - self._heard
 
     def is_trusted(self) -> bool:
@@ -140,6 +144,7 @@ class Follower:
     async def _follow(self, listener: Listener) -> None:
         if self._clock() - self._heard > _LONGEST_GAP_S:
             self._position = None
+        asked = self._clock()
         await self._feed.open(self._position)
         if self._position is None:
             listener.lost()
@@ -149,13 +154,14 @@ class Follower:
             batch = await self._feed.read()
             for change in batch.changes:
                 listener.changed(change)
-            self._note(batch)
+            self._note(batch, asked)
+            asked = self._clock()
 
-    def _note(self, batch: Batch) -> None:
-        now = self._clock()
+    def _note(self, batch: Batch, asked: float) -> None:
+        """Count from the asking: nobody knows how long the answer was on its way, nor how long it waited for us."""
         if batch.position != self._position:
-            self._position, self._moved = batch.position, now
+            self._position, self._moved = batch.position, asked
         if batch.is_all:
-            self._heard = now
-            self._trusted_until = now + self._bound_s
+            self._heard = asked
+            self._trusted_until = asked + self._bound_s
         self._trusted_until = min(self._trusted_until, self._moved + _STANDSTILL_S)

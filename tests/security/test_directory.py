@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,90 @@ async def test_many_combinations_of_profiles_do_not_fill_the_memory(
         assert allows(rooms.directory, "admin", f"made-up-{number}")
 
     assert len(rooms.directory._rights) <= 10
+
+
+GET = {"controllers": {"extra": {"actions": {"get": True}}}}
+ODD_ROLES: dict[str, Any] = {
+    "no content": {},
+    "content is a text": {"content": "all"},
+    "no table": {"content": {"controllers": [["extra", {"actions": {"get": True}}]]}},
+    "null": {"content": {"controllers": None}},
+    "an entry is null": {"content": {"controllers": {"extra": GET["controllers"]["extra"], "*": None}}},
+    "an action is null": {"content": {"controllers": {"extra": {"actions": {"get": None, "*": True}}}}},
+    "actions are pairs": {"content": {"controllers": {"extra": {"actions": [["get", True]]}}}},
+}
+ODD_PLACES: tuple[Any, ...] = (
+    *({}, "", False, {"index": "i"}),
+    *([{}], [{"index": None}], [{"index": "i", "collections": ""}], ["i"]),
+)
+ODD_PROFILES: dict[str, Any] = {
+    "no content": {},
+    "content is null": {"content": None},
+    "policies are a table": {"content": {"policies": {"roleId": "getter"}}},
+    "a policy is a text": {"content": {"policies": [{"roleId": "getter"}, "getter"]}},
+    "a role is a list": {"content": {"policies": [{"roleId": "getter"}, {"roleId": ["getter"]}]}},
+    "a limit is a text": {"content": {"policies": [{"roleId": "getter"}], "rateLimit": "10"}},
+    "a limit is negative": {"content": {"policies": [{"roleId": "getter"}], "rateLimit": -1}},
+} | {
+    f"restricted to {value}": {"content": {"policies": [{"roleId": "getter", "restrictedTo": value}]}}
+    for value in ODD_PLACES
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ROLES.values(), ids=list(ODD_ROLES))
+async def test_an_odd_role_grants_nothing_and_hides_no_other(
+    rooms: Rooms, caplog: pytest.LogCaptureFixture, odd: dict[str, Any]
+) -> None:
+    """Another tool wrote it: it is named in the log once, all the rest counts, and once mended it counts as well."""
+    await rooms.collections.roles.insert_one({"_id": "strange"} | odd)
+    await add_role(rooms, "getter", "extra", "get")
+    await add_profile(rooms, "fine", "getter")
+    await add_profile(rooms, "both", "getter", "strange")
+    await add_profile(rooms, "odd", "strange")
+
+    for _ in range(2):
+        await rooms.directory.refresh()
+        assert [True, True, False] == [allows(rooms.directory, name) for name in ("fine", "both", "odd")]
+        assert 1 == caplog.text.count("'strange'")
+
+    await rooms.collections.roles.update_one({"_id": "strange"}, {"$set": {"content": GET}})
+    await rooms.directory.refresh()
+    assert allows(rooms.directory, "odd")
+
+
+@pytest.mark.parametrize("odd", ODD_PROFILES.values(), ids=list(ODD_PROFILES))
+async def test_an_odd_profile_grants_nothing_and_hides_no_other(
+    rooms: Rooms, caplog: pytest.LogCaptureFixture, odd: dict[str, Any]
+) -> None:
+    """Nothing of it, neither rights in places that were meant otherwise, nor freedom from the limit of another."""
+    await add_role(rooms, "getter", "extra", "get")
+    await add_profile(rooms, "fine", "getter", limit=3)
+    await rooms.collections.profiles.insert_one({"_id": "strange"} | odd)
+
+    for _ in range(2):
+        await rooms.directory.refresh()
+        assert (True, False) == (allows(rooms.directory, "fine"), allows(rooms.directory, "strange"))
+        assert 3 == rooms.directory.principal("u", ("fine", "strange")).rate_limit
+        assert 1 == caplog.text.count("'strange'")
+
+    mended = {"content": {"policies": [{"roleId": "getter"}], "rateLimit": 10.0}}
+    await rooms.collections.profiles.update_one({"_id": "strange"}, {"$set": mended})
+    await rooms.directory.refresh()
+    assert (True, 10) == (
+        allows(rooms.directory, "strange"),
+        rooms.directory.principal("u", ("strange",)).rate_limit,
+    )
+
+
+async def test_a_record_with_an_odd_id_hides_no_other(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can refer to it, whatever it says."""
+    for door in (rooms.collections.roles, rooms.collections.profiles):
+        await door.insert_one({"_id": {"a": 1}, "content": GET})
+    await add_role(rooms, "getter", "extra", "get")
+    await add_profile(rooms, "fine", "getter")
+
+    assert allows(rooms.directory, "fine")
+    assert 2 == caplog.text.count("{'a': 1}")
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.storage.changes import Batch, Change, Follower, HistoryLost, StreamBroken
 from tests.transports.doubles import until
@@ -19,16 +22,20 @@ class ScriptedFeed:
         script: what the next readings give.
         openings: the positions at which it was opened.
         refusals: what the next openings raise.
+        opens_in: seconds that the next openings take.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, passes: Callable[[float], None]) -> None:
         self.script: asyncio.Queue[Batch | Exception] = asyncio.Queue()
         self.openings: list[object | None] = []
         self.refusals: list[Exception] = []
+        self.opens_in = 0.0
+        self._passes = passes
 
     async def open(self, position: object | None) -> None:
         """Open."""
         self.openings.append(position)
+        self._passes(self.opens_in)
         if self.refusals:
             raise self.refusals.pop(0)
 
@@ -53,7 +60,7 @@ class Story:
     """
 
     def __init__(self) -> None:
-        self.feed = ScriptedFeed()
+        self.feed = ScriptedFeed(self.let_pass)
         self.told: list[Change | str] = []
         self.time = 100.0
         self.follower = Follower(self.feed, bound_s=BOUND_S, clock=lambda: self.time)
@@ -68,6 +75,10 @@ class Story:
     def lost(self) -> None:
         """Note the loss."""
         self.told.append("lost")
+
+    def let_pass(self, seconds: float) -> None:
+        """Move the hands."""
+        self.time += seconds
 
     async def read(self) -> None:
         """Wait until everything that was put in was taken in, and the follower waits for more."""
@@ -114,9 +125,93 @@ async def test_k14_silence_beyond_the_bound_is_not_trusted(story: Story) -> None
         story.time = 100 + passed
         assert is_trusted is story.follower.is_trusted()
         assert passed == pytest.approx(story.follower.staleness)
-    story.feed.put(position="q")
+    story.feed.put(position="q")  # this was asked long ago
+    story.feed.put(position="r")
     await story.read()
     assert story.follower.is_trusted()
+
+
+@pytest.mark.parametrize(("late_s", "is_trusted"), [(BOUND_S, True), (BOUND_S + 0.001, False), (3600.0, False)])
+async def test_k14_an_answer_speaks_for_the_moment_at_which_it_was_asked_for(
+    story: Story, late_s: float, *, is_trusted: bool
+) -> None:
+    """However late it comes: what was revoked while it was on its way is in none of it."""
+    story.feed.put()
+    await story.read()
+    for position in range(4):
+        story.time += late_s
+        story.feed.put(position=position)
+        await story.read()
+
+        assert late_s == pytest.approx(story.follower.staleness)
+        assert is_trusted is story.follower.is_trusted()
+
+
+async def test_k14_the_first_answer_speaks_for_the_moment_before_the_opening(story: Story) -> None:
+    """It may have come along with that; the next one was asked for afterwards."""
+    story.feed.opens_in = 5.0
+    story.feed.script.put_nowait(StreamBroken("cut"))
+    story.feed.put(position="here")
+    await until(lambda: len(story.feed.openings) == 2)
+    await story.read()
+    assert (False, 5.0) == (story.follower.is_trusted(), story.follower.staleness)
+
+    story.feed.put(position="there")
+    await story.read()
+    assert (True, 0.0) == (story.follower.is_trusted(), story.follower.staleness)
+
+
+class Leg(NamedTuple):
+    """One answer: seconds until the database makes it and back, changes that happen in the one time and the other."""
+
+    there: float
+    back: float
+    before: int
+    on_its_way: int
+
+
+_SECONDS = st.integers(0, 48).map(lambda sixteenths: sixteenths * BOUND_S / 16)  # their sums are exact
+_LEGS = st.lists(st.builds(Leg, _SECONDS, _SECONDS, st.integers(0, 2), st.integers(0, 2)), max_size=12)
+
+
+@given(legs=_LEGS, samples=st.lists(_SECONDS, min_size=1, max_size=3))
+def test_k14_while_it_trusts_every_change_older_than_the_bound_was_told(legs: list[Leg], samples: list[float]) -> None:
+    """Whatever the network holds up, in either direction, and whenever changes happen."""
+    asyncio.run(_travel(legs, samples))
+
+
+async def _travel(legs: list[Leg], samples: list[float]) -> None:
+    story = Story()
+    happened: dict[str, float] = {}
+    waiting: list[Change] = []
+
+    def happen(times: int) -> None:
+        for _ in range(times):
+            one = str(len(happened))
+            happened[one] = story.time
+            waiting.append(Change("tokens", one, "delete"))
+
+    def check() -> None:
+        told = {change.id for change in story.told if isinstance(change, Change)}
+        untold = [at for one, at in happened.items() if one not in told]
+        assert not story.follower.is_trusted() or all(at >= story.time - BOUND_S for at in untold)
+
+    for position, leg in enumerate(legs):
+        await story.read()
+        happen(leg.before)
+        story.let_pass(leg.there)
+        answer, waiting = waiting, []
+        happen(leg.on_its_way)
+        story.let_pass(leg.back)
+        check()
+        story.feed.put(*answer, position=position)
+        await story.read()
+        check()
+    for seconds in samples:
+        story.let_pass(seconds)
+        check()
+    story.task.cancel()
+    await asyncio.wait((story.task,))
 
 
 async def test_an_answer_that_leaves_changes_waiting_renews_no_trust(story: Story) -> None:

@@ -78,6 +78,46 @@ async def test_k12_a_reading_that_a_revocation_overtakes_brings_nothing_back(
     assert INVALID == await where.outcome(WHO, token)
 
 
+@pytest.mark.parametrize("kind", ["login", "key"])
+async def test_k14_what_a_reading_finds_gone_is_forgotten_before_the_news_comes(
+    nodes: list[Node], user: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It cannot revive when what is remembered is trusted again; that there is no such token is remembered."""
+    where, token = nodes[1], user.token(kind)
+    upkeep, mark = where.rooms.upkeep, fingerprint(token)
+    (socket,) = await used([where], token)
+    monkeypatch.setattr(upkeep.revocations, "changed", lambda _: None)  # the news is on its way
+    await ENDINGS["logout" if kind == "login" else "key deleted"][1](nodes[0], user)
+    with monkeypatch.context() as patch:
+        patch.setattr(upkeep.cache, "_is_trusted", lambda: False)
+        assert INVALID == await where.outcome(WHO, token)
+        assert upkeep.cache.is_unknown(mark)
+
+    assert upkeep.cache.session(mark) is None
+    assert INVALID == await where.outcome(WHO, token)
+    assert INVALID == await where.outcome(WHO, token, over=socket)
+
+
+async def test_k14_a_reading_that_finds_a_token_gone_overtakes_earlier_ones(
+    nodes: list[Node], user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever read its record before is refused as well, and does not bring it back."""
+    where = nodes[1]
+    upkeep = where.rooms.upkeep
+    upkeep.cache.clear()
+    monkeypatch.setattr(upkeep.revocations, "changed", lambda _: None)
+
+    async def revoke() -> Outcome:
+        await ENDINGS["logout"][1](nodes[0], user)
+        return await where.outcome(WHO, user.login)
+
+    door = (where.rooms.collections.tokens, "get")
+    assert (INVALID, INVALID) == await overtaken(where.outcome(WHO, user.login), revoke, door, after=True)
+
+    assert upkeep.cache.session(fingerprint(user.login)) is None
+    assert upkeep.cache.is_unknown(fingerprint(user.login))
+
+
 async def test_k12_a_key_made_again_under_its_id_does_not_hide_the_old_one(
     nodes: list[Node], user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
