@@ -29,7 +29,7 @@ check: .venv/.complete
 bench: .venv/.complete
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-# The same, into docs/performance.md, .json and .svg.
+# The same, into docs/performance.md, .json and .svg; always the whole, so not with --only.
 bench-write: .venv/.complete
 	$(BIN)/python -m tests.benchmarks --write $(ARGS)
 

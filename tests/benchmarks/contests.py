@@ -117,12 +117,12 @@ NOW_WITH_KEY = websocket('{"controller":"server","action":"now","requestId":"$ID
 CHECK_TOKEN = websocket('{"controller":"auth","action":"checkToken","requestId":"$ID","body":{"token":"$TOKEN"}}')
 CURRENT_USER = websocket('{"controller":"auth","action":"getCurrentUser","requestId":"$ID","jwt":"$TOKEN"}')
 CREATE = websocket(
-    '{"controller":"security","action":"createApiKey","userId":"bench",'
+    '{"controller":"security","action":"createApiKey","userId":"$OWNER",'
     '"body":{"description":"bench"},"requestId":"$ID"}',
     durable=True,
 )
 HTTP_NOW = http("GET /_now")
-HTTP_CREATE = http("POST /users/bench/api-keys/_create", body='{"description":"bench"}', durable=True)
+HTTP_CREATE = http("POST /users/$OWNER/api-keys/_create", body='{"description":"bench"}', durable=True)
 
 CONTESTS = (
     beside(

@@ -15,16 +15,18 @@ class Figure(msgspec.Struct, frozen=True):
         value: the median of the rounds.
         low: the least of a round, or the end of an interval of two standard errors.
         high: the greatest.
+        errors: met while it was measured; with any, nothing is to be concluded from it.
     """
 
     value: float
     low: float
     high: float
+    errors: int = 0
 
 
-def figure(rounds: Sequence[float]) -> Figure | None:
+def figure(rounds: Sequence[float], errors: int = 0) -> Figure | None:
     """The median of some rounds; None without any."""
-    return Figure(median(rounds), min(rounds), max(rounds)) if rounds else None
+    return Figure(median(rounds), min(rounds), max(rounds), errors) if rounds else None
 
 
 def slope(points: Sequence[tuple[float, float]]) -> Figure:

@@ -8,6 +8,7 @@ went wrong.
 
 import argparse
 import asyncio
+import itertools
 import os
 import resource
 import sys
@@ -22,6 +23,7 @@ from tests.benchmarks.processes import Cpu, cpu_seconds
 
 __all__ = [
     "ID_BYTES",
+    "OWNERS",
     "Client",
     "Connect",
     "Measure",
@@ -37,6 +39,8 @@ __all__ = [
 DRAIN_LIMIT = 15.0  # seconds in which the last replies must come
 SHOWN_ERRORS = 3
 ID_BYTES = 15
+OWNERS = tuple(f"bench-{number:03}" for number in range(200))
+"""Users whose keys are minted: with one alone all would be spared looking for more than one. Names of one length."""
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +62,15 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Template:
-    """A text in which "$ID" stands for a fresh id of `ID_BYTES` bytes."""
+    """A text in which "$ID" stands for a fresh id of `ID_BYTES` bytes, and "$OWNER" for each of `OWNERS` in turns."""
 
     def __init__(self, text: bytes) -> None:
-        self.pieces = text.split(b"$ID")
+        names = OWNERS if b"$OWNER" in text else OWNERS[:1]
+        self.variants = itertools.cycle([text.replace(b"$OWNER", name.encode()).split(b"$ID") for name in names])
 
     def fill(self, fresh: str) -> bytes:
-        """The text with an id in it."""
-        return fresh.encode().join(self.pieces)
+        """The text with an id and the next owner in it."""
+        return fresh.encode().join(next(self.variants))
 
 
 class Tally:

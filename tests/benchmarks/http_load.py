@@ -1,8 +1,9 @@
 """An HTTP/1.1 load generator that also measures the CPU of the server: `python -m tests.benchmarks.http_load`.
 
-A request is built once; "$ID" in its target, headers or body stands for a fresh id. Connections are kept alive, and
-with a depth above 1 requests are sent ahead (pipelining). An answer must have a Content-Length, status 200, and the
-JSON envelope of a success as its body. Answers come in the order of the requests (RFC 9112 §9.3.2).
+A request is built once; "$ID" in its target, headers or body is a fresh id, "$OWNER" the next of some users.
+Connections are kept alive, and with a depth above 1 requests are sent ahead (pipelining). An answer must have a
+Content-Length, status 200, and the JSON envelope of a success as its body. Answers come in the order of the requests
+(RFC 9112 §9.3.2).
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tests.benchmarks.generator import ID_BYTES, Client, Tally, Template, options, run
+from tests.benchmarks.generator import ID_BYTES, OWNERS, Client, Tally, Template, options, run
 
 __all__ = ["main", "request_text", "take_answer"]
 
@@ -44,7 +45,7 @@ def request_text(request: str, host: str, headers: Sequence[str] = (), body: str
     """
     lines = [f"{request} HTTP/1.1", f"Host: {host}", *headers]
     if body:
-        length = len(body.replace("$ID", "i" * ID_BYTES).encode())
+        length = len(body.replace("$ID", "i" * ID_BYTES).replace("$OWNER", OWNERS[0]).encode())
         lines += ["Content-Type: application/json", f"Content-Length: {length}"]
     return "\r\n".join([*lines, "", body]).encode()
 

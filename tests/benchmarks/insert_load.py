@@ -7,6 +7,7 @@ and write concern are the gateway's. The loop is the server of its figures, so i
 """
 
 import hashlib
+import itertools
 import socket
 import sys
 import time
@@ -20,12 +21,13 @@ import uvloop
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
 
-from tests.benchmarks.generator import Measure, options, own_cpu, stay_on, summary
+from tests.benchmarks.generator import OWNERS, Measure, options, own_cpu, stay_on, summary
 from tests.benchmarks.processes import Cpu, cpu_seconds
 from tests.benchmarks.records import INDEXES, record
 
 __all__ = ["main"]
 
+owners = itertools.cycle(OWNERS)
 Keys = AsyncIOMotorCollection[dict[str, Any]]
 
 
@@ -40,7 +42,7 @@ def fresh_record() -> dict[str, Any]:
     """A record that no other is like."""
     key_id = str(uuid.uuid4())
     mark = hashlib.sha256(key_id.encode()).hexdigest()
-    return record(key_id, "bench", "bench", mark, time.time_ns() // 1_000_000)
+    return record(key_id, next(owners), "bench", mark, time.time_ns() // 1_000_000)
 
 
 async def insert(keys: Keys, size: int, *, grouped: bool) -> None:

@@ -1,9 +1,9 @@
 """A WebSocket load generator that also measures the CPU of the server: `python -m tests.benchmarks.load`.
 
-A request is a JSON text in which "$ID" stands for a fresh requestId; its reply must be a JSON object with status 200
-and the requestId of a request that still waits on the same connection. See `generator.py` for the rest. Lasting
-connections are picows'; those of `--fresh` are opened by hand, because a library's way to open one costs more than
-the server's way to accept it.
+A request is a JSON text in which "$ID" stands for a fresh requestId and "$OWNER" for the next of some users; its reply
+must be a JSON object with status 200 and the requestId of a request that still waits on the same connection. See
+`generator.py` for the rest. Lasting connections are picows'; those of `--fresh` are opened by hand, because a library's
+way to open one costs more than the server's way to accept it.
 """
 
 import asyncio

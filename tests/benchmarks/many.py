@@ -21,10 +21,12 @@ from tests.benchmarks.generator import Measure
 from tests.benchmarks.processes import allow_files, cpu_seconds, resident_bytes
 from tests.benchmarks.stage import GENERATOR_CORE, Running, mint, start
 
-__all__ = ["FEW", "MANY", "measure_crowds"]
+__all__ = ["FEW", "MANY", "crowd_size", "measure_crowds"]
 
 FEW, MANY = 10, 10_000
 STEPS = 10
+LEAST = 100  # connections; with fewer nothing is seen of what one takes, nor of growth
+OWN_FILES = 500  # of a server, beside its connections
 PING_EVERY = 2.0  # seconds: the SDK's `pingInterval` (sdk.md §1)
 SETTLE = 1.0
 SILENCE = 5.0  # seconds at least: a sweep over 10,000 connections is a few of the kernel's ticks of 10 ms
@@ -137,8 +139,17 @@ def grow(few: Gathered, many: Gathered, rounds: int, seconds: float) -> dict[str
 
 
 def crowd_size() -> int:
-    """How many connections a process may have here, 10,000 at most; the server needs files of its own."""
-    return min(MANY, allow_files(MANY + 500) - 500) // STEPS * STEPS
+    """How many connections a process may have here, 10,000 at most; the server needs files of its own.
+
+    Raises:
+        RuntimeError: too few to measure anything.
+    """
+    allowed = allow_files(MANY + OWN_FILES)
+    size = min(MANY, allowed - OWN_FILES) // STEPS * STEPS
+    if size < LEAST:
+        least = OWN_FILES + LEAST
+        raise RuntimeError(f"a crowd needs at least {least} open files, the limit here is {allowed}: raise ulimit -n")
+    return size
 
 
 def measure_crowds(rounds: int, seconds: float) -> dict[str, Figure]:

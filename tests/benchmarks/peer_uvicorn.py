@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
+from tests.benchmarks.generator import ID_BYTES, Template
 from tests.benchmarks.http_load import request_text
 
 __all__ = ["Answer", "ask", "make_app"]
@@ -31,7 +32,8 @@ class Answer(NamedTuple):
 def ask(port: int, request: str, body: str) -> Answer:
     """The answer of the server on a port of this machine, without its `Date`; names in lower case, as ASGI wants."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
-        stream.sendall(request_text(request, f"127.0.0.1:{port}", body=body))
+        text = request_text(request, f"127.0.0.1:{port}", body=body)
+        stream.sendall(Template(text).fill("0" * ID_BYTES))
         response = HTTPResponse(stream)
         response.begin()
         named = [(name.lower().encode(), value.encode()) for name, value in response.getheaders()]

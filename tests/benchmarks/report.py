@@ -18,6 +18,7 @@ import msgspec
 from gateway.storage.mongod_binary import find_mongod
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.generator import Measure
+from tests.benchmarks.revision import commit
 
 __all__ = ["Ratio", "Report", "Result", "Scale", "Verdict", "facts", "markdown", "ratio", "table"]
 
@@ -75,7 +76,6 @@ class Ratio(msgspec.Struct, frozen=True):
     ours: str
     peer: str
     depth: int
-    requests_per_second: float
     server_cpu: float
     spread: tuple[float, float]
     best_cpu: float
@@ -91,7 +91,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         unit: of the figures, empty for a ratio.
         measured: None where this run did not measure it.
         peer: the same of what it is measured beside, where that is a figure of its own.
-        is_met: None where nothing is asked or nothing was measured.
+        is_met: None where nothing is asked, nothing was measured, or there were errors.
     """
 
     title: str
@@ -142,7 +142,6 @@ def ratio(ours: Result, peer: Result, title: str = "") -> Ratio:
         ours=ours.name,
         peer=peer.name,
         depth=ours.depth,
-        requests_per_second=median(single("requests_per_second")),
         server_cpu=median(cpu),
         spread=(min(cpu), max(cpu)),
         best_cpu=round(best(ours) / best(peer), 3),
@@ -175,6 +174,7 @@ def facts(settings: str) -> dict[str, str]:
     versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     return {
         "measured": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {settings}",
+        "commit": commit(),
         "processor": f"{processor()}, {len(os.sched_getaffinity(0))} cores",
         "load before": f"{os.getloadavg()[0]:.2f}",
         "system": f"{platform.system()} {platform.release()}",
@@ -208,6 +208,7 @@ def result_row(result: Result) -> list[str]:
         f"{measure.mongod_us:.1f}" if result.durable and measure.mongod_us else "-",
         f"{measure.p50_ms:.2f}",
         f"{measure.p99_ms:.2f}",
+        f"{measure.server_cores:.2f}",
         *generator_cells(measure),
     ]
 
@@ -226,7 +227,6 @@ def ratio_row(found: Ratio) -> list[str]:
     return [
         found.title,
         str(found.depth),
-        f"{found.requests_per_second:.2f}",
         f"{found.server_cpu:.3f}",
         " to ".join(f"{end:.2f}" for end in found.spread),
         f"{found.best_cpu:.3f}",
@@ -234,10 +234,23 @@ def ratio_row(found: Ratio) -> list[str]:
     ]
 
 
+def error_lines(results: Sequence[Result]) -> list[str]:
+    """A line for each result that had errors, and one before them; none at all where all went well."""
+    counted = [(result, result.median.errors) for result in results]
+    lines = [f"- {result.title}, depth {result.depth}: {errors} errors" for result, errors in counted if errors]
+    return (
+        ["Wrong or missing answers; nothing that was read from these servers has a verdict:", "", *lines]
+        if lines
+        else []
+    )
+
+
 def verdict_row(found: Verdict) -> list[str]:
     """The cells of one target."""
-    met = {None: "-", True: "yes", False: "**no**"}[found.is_met]
     measured = found.measured
+    met = {None: "-", True: "yes", False: "**no**"}[found.is_met]
+    if found.asked and measured is not None and measured.errors:
+        met = "no verdict"
     spread = "-" if measured is None else f"{digits(measured.low)} to {digits(measured.high)}"
     values = [value_cell(figure, found.unit) for figure in (measured, found.peer)]
     return [found.title, found.asked or "-", values[0], spread, values[1], met]
@@ -255,13 +268,26 @@ def digits(value: float) -> str:
 
 def markdown(report: Report) -> str:
     """The whole report, fit to be read in a terminal."""
-    headings = ("server", "depth", "requests/s", "server µs", "mongod µs", "p50 ms", "p99 ms", "gen.", "gen. max/s")
+    headings = (
+        "server",
+        "depth",
+        "requests/s",
+        "server µs",
+        "mongod µs",
+        "p50 ms",
+        "p99 ms",
+        "core",
+        "gen.",
+        "gen. max/s",
+    )
     parts = ["\n".join(f"- {name}: {value}" for name, value in report.facts.items())]
     if report.targets:
         columns = ("target", "asked", "measured", "spread", "peer", "met?")
         parts.append(table(columns, [verdict_row(found) for found in report.targets]))
     parts.append(table(headings, [result_row(result) for result in report.results]))
+    if wrong := error_lines(report.results):
+        parts.append("\n".join(wrong))
     if report.ratios:
-        titles = ("ours / peer", "depth", "requests/s", "server CPU", "rounds", "best", "mongod CPU")
+        titles = ("ours / peer", "depth", "server CPU", "rounds", "best", "mongod CPU")
         parts.append(table(titles, [ratio_row(found) for found in report.ratios]))
     return "\n\n".join(parts)

@@ -8,10 +8,9 @@ renews `docs/performance.md` and the data and the chart beside it.
 
 import argparse
 import contextlib
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,13 +20,13 @@ from tests.benchmarks.contests import CONNECTIONS, CONTESTS, ROOT, Contest
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.many import measure_crowds
 from tests.benchmarks.pages import CHART, PAGE, read_data, split_page, write_data, write_section
-from tests.benchmarks.report import Report, Result, facts, markdown, ratio
+from tests.benchmarks.report import Ratio, Report, Result, facts, markdown, ratio
 from tests.benchmarks.scale import measure_growth
 from tests.benchmarks.stage import play, start_all
 from tests.benchmarks.starts import measure_starts
 from tests.benchmarks.targets import judge
 
-__all__ = ["main"]
+__all__ = ["arguments", "main", "noted"]
 
 STARTS = 7
 OTHERS: dict[str, Callable[[int, float], dict[str, Figure]]] = {
@@ -46,14 +45,25 @@ def results_of(contest: Contest, given: argparse.Namespace) -> Iterator[Result]:
             yield from play(servers, depth, given.rounds, given.seconds)
 
 
+def ratios_of(contest: Contest, results: Mapping[tuple[str, int], Result]) -> list[Ratio]:
+    """The pairs of a contest, as far as both sides were measured; results by name and depth."""
+    return [
+        ratio(results[ours, depth], results[peer, depth])
+        for ours, peer in contest.pairs
+        for depth in contest.depths
+        if (ours, depth) in results and (peer, depth) in results
+    ]
+
+
 @contextlib.contextmanager
 def noted(faults: list[str]) -> Iterator[None]:
     """Let the rest be measured where a part fails; it is told in the report and by the exit status."""
     try:
         yield
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        faults.append(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, what the other parts found must not be lost with it
+        text = f"{type(error).__name__}: {error}"
+        print(f"error: {text}", file=sys.stderr)
+        faults.append(" ".join(text.split()))  # it becomes one line of a list
 
 
 def run(given: argparse.Namespace) -> Report:
@@ -62,16 +72,13 @@ def run(given: argparse.Namespace) -> Report:
     began = time.monotonic()
     faults: list[str] = []
     results: dict[tuple[str, int], Result] = {}
-    ratios = []
+    ratios: list[Ratio] = []
     for contest in CONTESTS:
         with noted(faults):
-            results |= {(result.name, result.depth): result for result in results_of(contest, given)}
-        ratios += [
-            ratio(results[ours, depth], results[peer, depth])
-            for ours, peer in contest.pairs
-            for depth in contest.depths
-            if (ours, depth) in results and (peer, depth) in results
-        ]
+            for result in results_of(contest, given):
+                results[result.name, result.depth] = result
+        with noted(faults):
+            ratios += ratios_of(contest, results)
     figures: dict[str, Figure] = {}
     for name, measure in OTHERS.items():
         if not given.only or name in given.only:
@@ -84,8 +91,8 @@ def run(given: argparse.Namespace) -> Report:
     return msgspec.structs.replace(report, targets=judge(report))
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ends the program where it makes no sense."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     names = [entrant.name for contest in CONTESTS for entrant in contest.entrants] + list(OTHERS)
     parser.add_argument("--seconds", type=float, default=1.5, help="length of a window")
@@ -93,7 +100,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=names, help="these alone")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the data go")
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md, .json and .svg")
-    return parser.parse_args()
+    given = parser.parse_args(words)
+    if given.write and given.only:
+        parser.error("--write renews the whole page, so it needs a whole run: leave out --only, or --write")
+    return given
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ import msgspec
 from websockets.sync.client import ClientConnection, connect
 
 from tests.benchmarks.contests import ROOT, Entrant
-from tests.benchmarks.generator import Measure
+from tests.benchmarks.generator import OWNERS, Measure
 from tests.benchmarks.processes import free_port, pin, serve
 from tests.benchmarks.report import Result
 
@@ -28,15 +28,18 @@ SERVER_CORE, GENERATOR_CORE = 0, 1
 OPEN = {"LATCHGATE_SECURITY_INITIAL_RIGHTS": "open"}
 """Settings of a gateway that is measured: everybody may do everything, so nobody has to log in first."""
 
-USER = {
-    "controller": "security",
-    "action": "createUser",
-    "_id": "bench",
-    "body": {"content": {"profileIds": ["default"]}},
-}
-MINTED_AHEAD = 64
+AHEAD = 64  # requests in flight while a stage is set
 ALREADY_THERE = 412
-KEY = {"controller": "security", "action": "createApiKey", "userId": "bench", "body": {"description": "bench"}}
+USERS = [
+    {
+        "controller": "security",
+        "action": "createUser",
+        "_id": owner,
+        "body": {"content": {"profileIds": ["default"]}},
+    }
+    for owner in OWNERS
+]
+KEY = {"controller": "security", "action": "createApiKey", "userId": OWNERS[0], "body": {"description": "bench"}}
 
 
 class Running(NamedTuple):
@@ -69,17 +72,25 @@ def words(options: Mapping[str, object]) -> list[str]:
 
 
 def mint(port: int, count: int = 1) -> list[str]:
-    """Create the user whose keys a gateway is going to mint, unless it is there, and some keys; return their tokens."""
+    """Create the users whose keys a gateway is going to mint, unless they are there, and some keys of the first.
+
+    Returns:
+        the tokens of the keys.
+    """
     with connect(f"ws://127.0.0.1:{port}/", compression=None) as socket:
-        socket.send(json.dumps(USER))
-        result(socket, also=ALREADY_THERE)
-        tokens: list[str] = []
-        while len(tokens) < count:
-            ahead = min(MINTED_AHEAD, count - len(tokens))
-            for _ in range(ahead):
-                socket.send(json.dumps(KEY))
-            tokens += [result(socket)["_source"]["token"] for _ in range(ahead)]
-    return tokens
+        results(socket, USERS, also=ALREADY_THERE)
+        return [made["_source"]["token"] for made in results(socket, [KEY] * count)]
+
+
+def results(socket: ClientConnection, requests: Sequence[Mapping[str, object]], also: int = 200) -> list[Any]:
+    """What is answered to some requests, a few of them ahead at a time; in any order."""
+    found: list[Any] = []
+    for first in range(0, len(requests), AHEAD):
+        ahead = requests[first : first + AHEAD]
+        for request in ahead:
+            socket.send(json.dumps(request))
+        found += [result(socket, also) for _ in ahead]
+    return found
 
 
 def result(socket: ClientConnection, also: int = 200) -> Any:

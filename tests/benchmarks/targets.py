@@ -1,7 +1,8 @@
 """What is asked of the gateway, each with its limit and how it is read from a run. Pure.
 
 A ratio is made round by round from what was measured in turns, so its spread is that of the rounds. CPU is that of the
-server; where requests need the database, mongod's is added, on both sides of a ratio.
+server; where requests need the database, mongod's is added, on both sides of a ratio. A server that answered anything
+wrongly, or not at all, in any round is not judged: what an error costs is not what was asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.generator import Measure
+from tests.benchmarks.many import FEW, MANY
 from tests.benchmarks.report import Report, Verdict
 
 __all__ = ["TARGETS", "Target", "judge"]
@@ -52,29 +54,44 @@ def middle(measure: Measure) -> float:
     return measure.p50_ms
 
 
+def titled(title: str, report: Report) -> str:
+    """A title with the number of connections that there were, which is less where few files may be open."""
+    crowd = report.figures.get("connections")
+    return title if crowd is None else title.replace(f"{MANY:,}", f"{crowd.value:,.0f}")
+
+
 def per_core_second(measure: Measure) -> float:
     """How many a core does in a second of CPU."""
     return 1e6 / measure.server_us
 
 
 def found(report: Report, name: str, depth: int) -> Sequence[Measure]:
-    """The rounds of an entrant in which anything was answered."""
-    rounds = next((each.rounds for each in report.results if (each.name, each.depth) == (name, depth)), [])
-    return [measure for measure in rounds if measure.requests]
+    """All rounds of an entrant, in their order, so that those of two can be paired; none if it was not measured."""
+    return next((each.rounds for each in report.results if (each.name, each.depth) == (name, depth)), [])
+
+
+def errors(*sides: Sequence[Measure]) -> int:
+    """What went wrong in any of their rounds."""
+    return sum(measure.errors for rounds in sides for measure in rounds)
 
 
 def value(name: str, depth: int, of: Of) -> Read:
     """A figure of one entrant."""
-    return lambda report: figure([of(measure) for measure in found(report, name, depth) if measure.server_us])
+
+    def read(report: Report) -> Figure | None:
+        rounds = found(report, name, depth)
+        return figure([of(each) for each in rounds if each.requests and each.server_us], errors(rounds))
+
+    return read
 
 
 def over(ours: str, peer: str, depth: int, of: Of) -> Read:
-    """The ratio of a figure of ours to the same of a peer."""
+    """The ratio of a figure of ours to the same of a peer; a round in which one of them has none is left out."""
 
     def read(report: Report) -> Figure | None:
         sides = found(report, ours, depth), found(report, peer, depth)
-        pairs = [(of(a), of(b)) for a, b in zip(*sides, strict=False)]
-        return figure([a / b for a, b in pairs if a and b])
+        pairs = [(of(a), of(b)) for a, b in zip(*sides, strict=False) if a.requests and b.requests]
+        return figure([a / b for a, b in pairs if a and b], errors(*sides))
 
     return read
 
@@ -110,7 +127,7 @@ def many_connections() -> Iterator[Target]:
     yield Target("CPU of an idle connection, silent", noted("silent"), 5, unit, peer=noted("sansio.silent"))
     yield Target("…, a WebSocket ping every 2 s", noted("ping"), None, unit, peer=noted("sansio.ping"))
     yield Target('…, `{"p":1}` every 2 s', noted("app_ping"), None, unit)
-    title = "growth, 10 → 10,000 connections"
+    title = f"growth, {FEW} → {MANY:,} connections"
     yield Target(f"{title}, 10 of them ask", noted("few_ask"), 1.1, peer=noted("sansio.few_ask"))
     yield Target(f"{title}, all ask in turns", noted("all_ask"), 1.1, peer=noted("sansio.all_ask"))
 
@@ -149,15 +166,18 @@ def judge(report: Report, targets: Sequence[Target] = TARGETS) -> list[Verdict]:
 
 
 def verdict(target: Target, report: Report) -> Verdict:
-    """One target: the median counts."""
+    """One target: the median counts, unless there were errors."""
     measured, limit = target.read(report), target.limit
+    is_met = None
+    if measured is not None and not measured.errors and limit is not None:
+        is_met = is_within(measured.value, limit, least=target.is_least)
     return Verdict(
-        title=target.title,
+        title=titled(target.title, report),
         asked="" if limit is None else f"{'≥' if target.is_least else '≤'} {limit:,g} {target.unit}".rstrip(),
         unit=target.unit,
         measured=measured,
         peer=None if target.peer is None else target.peer(report),
-        is_met=None if measured is None or limit is None else is_within(measured.value, limit, least=target.is_least),
+        is_met=is_met,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.benchmarks.anatomy import FRAMES, STAGES, dissect, rows
+from tests.benchmarks.anatomy import ACTION, FRAMES, STAGES, dissect, rows
 from tests.benchmarks.fake import Listening
 
 
@@ -17,6 +17,7 @@ def test_a_request_is_taken_apart(mongod: str) -> None:
         assert set(STAGES) == set(each.stages)
         assert 0 < min(each.stages.values())
         assert each.stages[FRAMES] < each.whole
+        assert not each.parts or abs(sum(each.parts.values()) - each.stages[ACTION]) < 0.01
         shown = [float(table[title][number]) for title in STAGES]
         left = float(table["**the whole, measured**"][number]) - float(table["not attributed"][number])
         assert abs(sum(shown) - float(table["**sum of the stages**"][number])) < 0.05

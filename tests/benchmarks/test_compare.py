@@ -8,7 +8,8 @@ import pytest
 
 from tests.benchmarks.compare import UnknownCommitError, unpacked
 from tests.benchmarks.generator import Measure
-from tests.benchmarks.report import Result, ratio
+from tests.benchmarks.report import Report, Result, facts, markdown, ratio
+from tests.benchmarks.revision import commit
 
 
 def git(folder: Path, *words: str) -> None:
@@ -44,6 +45,23 @@ def test_what_is_no_commit_is_named(repository: Path) -> None:
     """Before anything starts."""
     with pytest.raises(UnknownCommitError, match="nowhere"), unpacked("nowhere", repository):
         pytest.fail("there is no such commit")
+
+
+def test_figures_name_what_was_measured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The commit; what is in none is told, but for documents, where figures are written; without git it is unknown."""
+    assert commit(repository).endswith(" + changes")
+
+    git(repository, "commit", "--quiet", "--all", "--message=two")
+    short = commit(repository)
+    (repository / "docs").mkdir()
+    (repository / "docs" / "page.md").write_text("figures")
+
+    assert ("", short, "unknown") == (
+        short.strip("0123456789abcdef"),
+        commit(repository),
+        commit(tmp_path_factory.mktemp("bare")),
+    )
+    assert f"- commit: {commit()}\n" in markdown(Report(facts("one round")))
 
 
 def result(*server_us: float, durable: bool = False, mongod_us: float = 10.0) -> Result:

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from tests.benchmarks.generator import Measure, Tally, Template
+from tests.benchmarks.generator import OWNERS, Measure, Tally, Template
 from tests.benchmarks.load import WebSocketClient, text_frame, text_of
 from tests.benchmarks.processes import free_port, serve
 from tests.ending import output_of
@@ -80,6 +80,16 @@ def test_what_was_not_asked_is_an_error(replies: list[str], errors: int, capsys:
 
     assert errors == client.tally.errors
     assert bool(errors) == ("error: " in capsys.readouterr().err)
+
+
+def test_owners_take_turns() -> None:
+    """Each has its request before any has a second; names are of one length, so a Content-Length stays right."""
+    template = Template(b"$OWNER $ID")
+    filled = [template.fill(str(number)).decode().split() for number in range(2 * len(OWNERS))]
+
+    assert [[owner, str(number)] for number, owner in enumerate(OWNERS * 2)] == filled
+    assert len(OWNERS) == len(set(OWNERS)) >= 100
+    assert 1 == len({len(owner) for owner in OWNERS})
 
 
 @pytest.mark.parametrize("words", [(), ("--depth=4",), ("--fresh",)], ids=["lasting", "ahead", "fresh"])

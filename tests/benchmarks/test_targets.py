@@ -19,10 +19,11 @@ OTHERS = (
 SCALED = ("security:createApiKey", "auth:checkToken", "auth:getCurrentUser")
 
 
-def measure(server_us: float, mongod_us: float = 0.0, requests: int = 1) -> Measure:
+def measure(server_us: float, mongod_us: float = 0.0, requests: int = 1, errors: int = 0) -> Measure:
     """A round."""
     whole = dict.fromkeys(Measure.__struct_fields__, 1)
-    return msgspec.convert(whole | {"requests": requests, "server_us": server_us, "mongod_us": mongod_us}, Measure)
+    own = {"requests": requests, "server_us": server_us, "mongod_us": mongod_us, "errors": errors}
+    return msgspec.convert(whole | own, Measure)
 
 
 def whole_run(server_us: float = 10.0) -> Report:
@@ -85,6 +86,37 @@ def test_a_ratio_is_made_round_by_round() -> None:
     assert Figure(2.0, 1.5, 3.0) == over("a", "b", 8, total)(Report({}, [ours, peer]))
 
 
+def test_rounds_are_paired_before_any_is_left_out() -> None:
+    """A round in which one side answered nothing is left out on both sides; it does not shift the others."""
+    ours = Result("a", "a", 1, [measure(0, requests=0), measure(20), measure(30)])
+    peer = Result("b", "b", 1, [measure(1), measure(10), measure(15)])
+
+    assert Figure(2.0, 2.0, 2.0) == over("a", "b", 1, total)(Report({}, [ours, peer]))
+
+
+@pytest.mark.parametrize("side", ["create", "fastapi"])
+def test_errors_leave_no_verdict(side: str) -> None:
+    """On either side of a ratio, in any round; the figure is shown, and the page says where the errors were."""
+    clean = [each for each in whole_run().results if (each.name, each.depth) != (side, 8)]
+    wrong = Result(side, "the culprit", 8, [measure(10), measure(10, errors=3)], durable=True)
+    run = Report({}, [*clean, wrong])
+    title = "FastAPI + insert_one / createApiKey, depth 8"
+    (found,) = [verdict for verdict in judge(run) if verdict.title == title]
+    text = markdown(msgspec.structs.replace(run, targets=[found]))
+
+    assert (None, Figure(1.0, 1.0, 1.0, errors=3)) == (found.is_met, found.measured)
+    assert "no verdict |" in text
+    assert "- the culprit, depth 8: 3 errors" in text
+
+
+def test_a_run_without_errors_speaks_of_none() -> None:
+    """Neither in a line nor in the place of a verdict."""
+    run = whole_run()
+
+    assert "errors" not in (text := markdown(msgspec.structs.replace(run, targets=judge(run))))
+    assert "no verdict" not in text
+
+
 def test_a_line_has_its_slope_and_no_error() -> None:
     """Points beside it widen the interval around the same middle."""
     line = [(float(x), 8.0 * x + 3) for x in range(10)]
@@ -104,6 +136,26 @@ def test_rounds_become_a_median_between_their_ends() -> None:
 def test_growth_is_the_largest_over_the_smallest() -> None:
     """Whatever the order in which they are named."""
     assert Figure(3.0, 2.0, 4.0) == growth({1000: [10.0, 20.0], 100: [5.0, 5.0]})
+
+
+def test_a_smaller_crowd_is_named() -> None:
+    """Where few files may be open the row says how many connections there were."""
+    run = whole_run()
+    small = msgspec.structs.replace(run, figures=run.figures | {"connections": Figure(990.0, 990.0, 990.0)})
+    titles = [[verdict.title for verdict in judge(each)] for each in (run, small)]
+
+    assert "growth, 10 → 10,000 connections, all ask in turns" in titles[0]
+    assert "growth, 10 → 990 connections, all ask in turns" in titles[1]
+    assert not [title for title in titles[1] if "10,000" in title]
+
+
+def test_a_server_that_was_not_busy_can_be_told() -> None:
+    """The share of a core that it used stands beside the generator's."""
+    round_ = msgspec.structs.replace(measure(10), server_cores=0.42, generator_cores=0.31)
+    lines = markdown(Report({}, [Result("a", "a server", 1, [round_])])).splitlines()
+    headings, cells = ([cell.strip() for cell in line.split("|")] for line in (lines[-3], lines[-1]))
+
+    assert ("0.42", "0.31") == (cells[headings.index("core")], cells[headings.index("gen.")])
 
 
 def test_the_table_says_what_is_met() -> None:
