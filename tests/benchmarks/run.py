@@ -19,7 +19,8 @@ from tests.benchmarks.chart import chart
 from tests.benchmarks.contests import CONNECTIONS, CONTESTS, ROOT, Contest
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.many import measure_crowds
-from tests.benchmarks.pages import CHART, PAGE, read_data, split_page, write_data, write_section
+from tests.benchmarks.pages import PAGE, read_data, split_page, write_data
+from tests.benchmarks.renewing import renew
 from tests.benchmarks.report import Ratio, Report, Result, facts, markdown, ratio
 from tests.benchmarks.scale import measure_growth
 from tests.benchmarks.stage import play, start_all
@@ -118,9 +119,7 @@ def main() -> int:
     write_data(report, given.json)
     given.json.with_suffix(".svg").write_text(chart(report), encoding="utf-8")
     if given.write:
-        write_section(PAGE, text)
-        write_data(report)
-        CHART.write_text(chart(report), encoding="utf-8")
+        renew(report)
     return int("failed" in report.facts or any(result.median.errors for result in report.results))
 
 

@@ -25,9 +25,10 @@ from pymongo import MongoClient, WriteConcern
 
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.generator import Measure
-from tests.benchmarks.pages import PAGE, read_data, write_data, write_section
+from tests.benchmarks.pages import PAGE, read_data, write_section
 from tests.benchmarks.processes import free_port, pin, serve
 from tests.benchmarks.records import record
+from tests.benchmarks.renewing import renew
 from tests.benchmarks.report import Scale, table
 from tests.benchmarks.stage import GENERATOR_CORE, OPEN, SERVER_CORE
 from tests.client import connected
@@ -187,7 +188,7 @@ def main() -> int:
     if given.write:
         write_section(PAGE, text, "scale")
         ratios = {name: ratio for name, each in found.items() if (ratio := growth(each)) is not None}
-        write_data(msgspec.structs.replace(read_data(), scale=Scale(f"{dt.datetime.now(dt.UTC):%F}", ratios)))
+        renew(msgspec.structs.replace(read_data(), scale=Scale(f"{dt.datetime.now(dt.UTC):%F}", ratios)))
     return 0
 
 
