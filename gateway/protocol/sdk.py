@@ -15,7 +15,7 @@ __all__ = ["check_sdk"]
 
 _LOWEST_VERSION = {"js": 7, "csharp": 2, "cpp": 2, "java": 3, "android": 5, "go": 3, "php": 4}
 _LONGEST_NAME = 64
-"""No SDK has a longer one, and what is remembered of the wire is bounded."""
+"""Of a name that is remembered: what comes from the wire is bounded, in number and in characters."""
 
 _MAJOR = re.compile(r"[0-9]{1,9}")
 
@@ -32,11 +32,13 @@ def check_sdk(volatile: Raw) -> None:
     name, version = decode_sdk(volatile)
     if version is not UNSET:
         raise api_error("api.process.incompatible_sdk_version", version, "an SDK of 2019 or later")
-    if isinstance(name, str) and len(name) <= _LONGEST_NAME and (lowest := _missed(name)) is not None:
+    if not isinstance(name, str):
+        return
+    lowest = _remembered(name) if len(name) <= _LONGEST_NAME else _missed(name)
+    if lowest is not None:
         raise api_error("api.process.incompatible_sdk_version", name, lowest)
 
 
-@functools.lru_cache(maxsize=256)  # the clients of a gateway are many, their SDKs are few
 def _missed(name: str) -> str | None:
     """What a name and version fall short of."""
     language, _, version = name.partition("@")
@@ -46,3 +48,6 @@ def _missed(name: str) -> str | None:
     if lowest is not None and major is not None and int(major[0]) < lowest:
         return f"{language} {lowest} or later"
     return None
+
+
+_remembered = functools.lru_cache(maxsize=256)(_missed)  # the clients of a gateway are many, their SDKs are few

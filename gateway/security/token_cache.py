@@ -7,6 +7,7 @@ that was under way during a revocation cannot bring the token back. Never in her
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from gateway.actions import Principal, Session
 from gateway.security.bounded import Bounded, Entry
 
 __all__ = ["KnownUser", "LookUp", "Recalled", "TokenCache"]
+
+Value = TypeVar("Value")
 
 _MOST_UNKNOWN = 10_000
 _MOST_PORTRAITS = 10_000
@@ -176,23 +179,19 @@ class TokenCache:
 
     def session(self, mark: str) -> Session | None:
         """What a fingerprint stands for, None if not known; whether it has expired is for the caller to look at."""
-        session = self._sessions.get(mark)
-        return session if session is not None and self._is_trusted() else None
+        return self._trusted(self._sessions, mark)
 
     def user(self, kuid: str) -> KnownUser | None:
         """A user, None if not known."""
-        user = self._users.get(kuid)
-        return user if user is not None and self._is_trusted() else None
+        return self._trusted(self._users, kuid)
 
     def portrait(self, kuid: str) -> bytes | None:
         """What a user looks like, None if not known."""
-        portrait = self._portraits.get(kuid)
-        return portrait if portrait is not None and self._is_trusted() else None
+        return self._trusted(self._portraits, kuid)
 
     def birth(self, kuid: str) -> int | None:
         """When a user was made, milliseconds since the epoch; None if not known."""
-        created_at = self._births.get(kuid)
-        return created_at if created_at is not None and self._is_trusted() else None
+        return self._trusted(self._births, kuid)
 
     def is_unknown(self, mark: str) -> bool:
         """Tell whether a moment ago there was no such token.
@@ -274,6 +273,10 @@ class TokenCache:
         self._births.clear()
         self._unknown.clear()
         self._overtake_all()
+
+    def _trusted(self, remembered: Bounded[Value], name: str) -> Value | None:
+        value = remembered.get(name)
+        return value if value is not None and self._is_trusted() else None
 
     def _may_keep(self) -> bool:
         return self._is_trusted() and self._is_settled()

@@ -85,6 +85,14 @@ def test_a_client_that_says_nothing_of_itself_passes(volatile: dict[str, Any]) -
     check(volatile)
 
 
+def test_a_long_name_is_read_like_a_short_one() -> None:
+    """It is only not remembered."""
+    with pytest.raises(BadRequestError) as caught:
+        check({"sdkName": "js@6." + "0" * 1000})
+
+    assert "api.process.incompatible_sdk_version" == caught.value.id
+
+
 def test_a_number_beyond_doubles_beside_the_name_is_nobodys_business() -> None:
     """It is echoed as it came."""
     check_sdk(Raw(b'{"sdkName":"js@7","n":1e999}'))
