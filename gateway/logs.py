@@ -6,11 +6,14 @@ is nothing to redact here; user text is escaped, so that one event stays one lin
 
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 
 from gateway.protocol.codec import encode
 
-__all__ = ["set_up"]
+__all__ = ["dump_stacks", "set_up"]
+
+_log = logging.getLogger("latchgate")
 
 
 class _TextFormatter(logging.Formatter):
@@ -66,3 +69,9 @@ def set_up(level: str, form: str) -> None:
         logger.handlers[:] = [handler]
         logger.propagate = False
         logger.setLevel(least)
+
+
+def dump_stacks(suffix: str) -> None:
+    """Write the stack of every thread to the log; `suffix` tells one dump from another."""
+    for thread, frame in sys._current_frames().items():  # noqa: SLF001 - the documented way (docs of `sys`)
+        _log.warning("dump %s of thread %s: %s", suffix[:100], thread, "".join(traceback.format_stack(frame)))

@@ -21,11 +21,12 @@ from gateway.protocol.http.responses import Responses
 from gateway.protocol.http.routing import RouteTree
 from gateway.protocol.messages import Request
 from gateway.protocol.routes import ROUTES
-from gateway.rooms import Rooms, http_date, new_id, new_node_name
+from gateway.rooms import Rooms
 from gateway.routing import Router
 from gateway.security.first_admin import is_loopback
 from gateway.security.origins import Origins
 from gateway.security.strategies import Strategy
+from gateway.sources import http_date, new_id, new_node_name
 from gateway.storage import embedded
 from gateway.storage.mongo import Database, run_admin_command
 from gateway.transports.http import HttpConnection
@@ -225,7 +226,7 @@ class Gateway:
         return Desk(traffic, responses, RouteTree(ROUTES), rules, site=rooms.site, new_id=new_id)
 
     async def _dispatcher(self, rooms: Rooms) -> Dispatcher:
-        router = Router([*rooms.controllers(await rooms.signer(), self.stop_wanted.set), *self._controllers])
+        router = Router([*rooms.controllers(await rooms.founding.signer(), self.stop_wanted.set), *self._controllers])
         rooms.router = router
         endpoint: Endpoint = router
         for around in reversed([*rooms.middleware(), *self._middleware]):

@@ -21,9 +21,10 @@ from gateway.actions import Endpoint
 from gateway.connections import Tally
 from gateway.dispatch import Dispatcher
 from gateway.protocol.messages import Request
-from gateway.rooms import Rooms, new_id
+from gateway.rooms import Rooms
 from gateway.routing import Router
 from gateway.security import passwords
+from gateway.sources import new_id
 from gateway.storage.mongo import Database
 from tests.conftest import configured
 from tests.driving import SilentConnection
@@ -86,7 +87,7 @@ class Node:
     async def start(self) -> None:
         """Make what a start makes, but for the port."""
         await self.rooms.prepare()
-        router = Router(self.rooms.controllers(await self.rooms.signer()))
+        router = Router(self.rooms.controllers(await self.rooms.founding.signer()))
         self.rooms.router = router
         endpoint: Endpoint = router
         for around in reversed(self.rooms.middleware()):

@@ -46,7 +46,7 @@ async def trusting(here: Node) -> Rooms:
 
 async def keys_of(rooms: Rooms) -> ApiKeys:
     """The service."""
-    controllers = rooms.controllers(await rooms.signer())
+    controllers = rooms.controllers(await rooms.founding.signer())
     (controller,) = [controller for controller in controllers if isinstance(controller, ApiKeysController)]
     return controller._keys
 

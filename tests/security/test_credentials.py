@@ -198,7 +198,7 @@ async def test_an_unknown_user_costs_one_computation_like_everybody(
 @pytest.mark.asyncio(loop_scope="function")
 async def test_credentials_of_a_user_who_is_gone_open_nothing(rooms: Rooms) -> None:
     """They cannot be left behind by us; should they be, login says so."""
-    signer = await rooms.signer()
+    signer = await rooms.founding.signer()
     rooms.controllers(signer)
     await store(rooms, "gone", "u")
 

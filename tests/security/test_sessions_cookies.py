@@ -92,7 +92,7 @@ async def opened(config: Config, database: Database) -> tuple[Browser, Rooms]:
     """A browser before a server with an administrator."""
     rooms = Rooms(config, database)
     await rooms.prepare()
-    router = Router(rooms.controllers(await rooms.signer()))
+    router = Router(rooms.controllers(await rooms.founding.signer()))
     endpoint: Endpoint = router
     for layer in reversed(rooms.middleware()):
         endpoint = layer(endpoint)

@@ -196,7 +196,7 @@ async def test_j08_a_token_ends_with_its_record_to_the_millisecond(rooms: Rooms,
 
 async def made_at(rooms: Rooms, kind: str, *, now: int, span: int) -> tuple[Sessions, str, int]:
     """A token made at a moment: the service that knows it, the token, its end."""
-    controllers = rooms.controllers(await rooms.signer())
+    controllers = rooms.controllers(await rooms.founding.signer())
     (keys,) = [controller._keys for controller in controllers if isinstance(controller, ApiKeysController)]
     sessions = rooms.sessions
     keys._now = sessions._now = sessions._recogniser._now = lambda: now

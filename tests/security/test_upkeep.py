@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from gateway.connections import Connections
-from gateway.rooms import Collections, new_id
+from gateway.schema import Collections
 from gateway.security.directory import Directory
 from gateway.security.seats import Seats
 from gateway.security.upkeep import Upkeep, ending
+from gateway.sources import new_id
 from gateway.storage.changes import Change
 from gateway.storage.mongo import Database
 from tests.proxy import Proxy

@@ -9,7 +9,7 @@ import pytest
 from gateway.actions import ANONYMOUS_ID
 from gateway.protocol.errors import ApiError
 from gateway.rooms import Rooms
-from gateway.security.users import service as module
+from gateway.security.users import belongings
 from tests.client import Client
 from tests.conftest import Connect, StartGateway
 from tests.security.conftest import House, refusal
@@ -244,7 +244,7 @@ async def test_a_demotion_past_the_gateway_is_felt_soon(house: House) -> None:
 @pytest.mark.asyncio(loop_scope="function")
 async def test_more_keys_than_a_batch_go_with_their_user(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
     """No number of keys makes the deletion fail (deviation 18)."""
-    monkeypatch.setattr(module, "_PURGE_BATCH", 4)
+    monkeypatch.setattr(belongings, "_PURGE_BATCH", 4)
     await rooms.users.create("rich", DEFAULT, {}, author="test")
     for number in range(11):
         await rooms.collections.keys.insert_one({"_id": f"k{number}", "userId": "rich", "fingerprint": f"f{number}"})

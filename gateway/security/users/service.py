@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from gateway.actions import ANONYMOUS_ID
 from gateway.protocol.errors import ApiError, api_error
 from gateway.security.directory import ANONYMOUS_PROFILE, Directory
@@ -14,30 +12,21 @@ from gateway.security.revocations import Revocations
 from gateway.security.rights import CompiledRights
 from gateway.security.shelf import Shelf, content_schema
 from gateway.security.strategies import Strategies
+from gateway.security.users.belongings import Belongings, Owned
 from gateway.security.users.checks import check_kuid, check_profile_ids, is_anonymous
 from gateway.storage.mongo import Collection, Database, Transaction
 
-__all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Owned", "Users"]
+__all__ = ["ANONYMOUS_USER", "USER_SCHEMA", "Users"]
 
 ANONYMOUS_USER: Document = {"_id": ANONYMOUS_ID, "_source": {"profileIds": [ANONYMOUS_PROFILE], "name": "Anonymous"}}
 """The anonymous user on the wire; not a stored document (rights.md, "Anonymous")."""
 
 USER_SCHEMA = content_schema("profileIds")
 
-_PURGE_BATCH = 1000
-"""Documents deleted at a time when a user goes; no number of keys can make the deletion fail (deviation 18)."""
-
 _DRAWS = 5
 """How often a new name is drawn when the one before was taken."""
 
 Also = Callable[[Transaction], Awaitable[None]]
-
-
-class Owned(Struct, frozen=True):
-    """A collection whose documents belong to users and go with them; `key` holds the kuid."""
-
-    collection: Collection
-    key: str
 
 
 class Users:
@@ -79,7 +68,7 @@ class Users:
         self._collection = collection
         self._database = database
         self._profiles = profiles
-        self._owned = owned
+        self._belongings = Belongings(collection, owned, database=database, revocations=revocations)
         self._revocations = revocations
         self._directory = directory
         self._new_kuid = new_kuid
@@ -233,27 +222,7 @@ class Users:
 
         await self._database.transaction(work)
         self._revocations.user_ended(kuid)
-        for owned in self._owned:
-            while batch := await owned.collection.find({owned.key: kuid}, limit=_PURGE_BATCH, fields=("_id",)):
-                if not await self._purge(kuid, owned, [document["_id"] for document in batch]):
-                    return
-
-    async def _purge(self, kuid: str, owned: Owned, ids: Sequence[str]) -> bool:
-        """Delete what a deleted user left; False when there is a user of that id again, whose things are not ours."""
-
-        async def work(transaction: Transaction) -> None:
-            await self._collection.insert_one({"_id": kuid}, transaction)  # nobody else can take the id meanwhile
-            await owned.collection.delete_many({"_id": {"$in": list(ids)}}, transaction)
-            await self._collection.delete_one({"_id": kuid}, transaction)
-
-        try:
-            await self._database.transaction(work)
-        except ApiError as error:
-            if error.id != "services.storage.document_already_exists":
-                raise
-            return False
-        self._revocations.ids_ended(ids)
-        return True
+        await self._belongings.purge(kuid)
 
     async def _store(self, user: Document, credentials: Mapping[str, Any], author: str, also: Also | None) -> None:
         kuid = user["_id"]
@@ -282,8 +251,7 @@ class Users:
             raise
         # Should a deletion have been cut short, what it left must not come alive with a new user of the same id.
         await self.strategies.remove(kuid, transaction)
-        for owned in self._owned:
-            await owned.collection.delete_many({owned.key: kuid}, transaction)
+        await self._belongings.clear(kuid, transaction)
 
     async def _revise(self, kuid: str, change: Callable[[Document], Document], author: str) -> Document:
         revised: list[Document] = []

@@ -202,7 +202,7 @@ async def test_a_failed_look_up_does_not_hide_a_key_that_is_made_then(
     where = nodes[1] if elsewhere else nodes[0]
     keys = next(
         controller._keys
-        for controller in nodes[0].rooms.controllers(await nodes[0].rooms.signer())
+        for controller in nodes[0].rooms.controllers(await nodes[0].rooms.founding.signer())
         if isinstance(controller, ApiKeysController)
     )
     moment, jti = keys._now(), "0" * 32
