@@ -1,10 +1,12 @@
 # What CI runs is `make check`, `make autobahn` and `make schemathesis`; what a newcomer needs is `make run` and `make test`.
-.PHONY: run test demo install check bench bench-write bench-scale bench-compare anatomy chaos autobahn schemathesis format docs clean
+.PHONY: run test demo install check bench bench-write bench-scale bench-compare anatomy chaos autobahn schemathesis format docs lock install-locked clean
 
 # The newest Python that really runs; `make PYTHON=/path/to/python` to choose another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+LOCK = .venv-lock/bin/uv pip compile pyproject.toml requirements/build.in --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url
 # `make run HOST=… PORT=…` wins over LATCHGATE_SERVER_HOST and _PORT; left out, those or the defaults hold.
 
 run: .venv/.runtime
@@ -64,8 +66,19 @@ docs: .venv/.complete
 	$(BIN)/python -m gateway.config > docs/configuration.md
 	$(BIN)/python -m tests.compatibility > docs/compatibility.md
 
+# pyproject.toml and requirements/build.in → versions and hashes, for every platform; `make lock ARGS=--upgrade` for new ones.
+lock: .venv-lock/bin/uv
+	$(LOCK) --extra embedded --output-file requirements/runtime.lock $(ARGS)
+	$(LOCK) --extra embedded --extra test --extra bench --output-file requirements/all.lock $(ARGS)
+
+# As `make install`, but exactly what is locked: no file with another hash is installed.
+install-locked: .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/all.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch .venv/.runtime .venv/.complete
+
 clean:
-	rm -rf .venv .venv-autobahn .venv-schemathesis build dist .coverage* .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf .venv .venv-autobahn .venv-lock .venv-schemathesis build dist .coverage* .mypy_cache .pytest_cache .ruff_cache \
 		.hypothesis tests/*/node_modules tests/system/documents/asyncapi/node_modules
 
 # --- the virtual environment ---------------------------------------------------------------------------------------
@@ -77,6 +90,10 @@ clean:
 .venv/.complete: pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,test,bench]'
 	@touch .venv/.runtime $@
+
+.venv-lock/bin/uv: | .venv/bin/python
+	$(BIN)/python -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv
 
 .venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \

@@ -291,10 +291,11 @@ class Rooms:
 
     def middleware(self) -> list[Middleware]:
         """Ours, outermost first."""
+        http = self._config.http
         return [
-            authentication(self.sessions, cookies=self._config.http.cookie_authentication),
+            authentication(self.sessions, cookies=http.cookie_authentication),
             authorization(self.first_admin),
-            login_limit(self._config.limits.logins_per_second, self._now),
+            login_limit(self._config.limits.logins_per_second, self._now, http.logins_per_second),
             rate_limit(self._now, self._config.server.sharing, self.permits.lease),
         ]
 

@@ -253,6 +253,7 @@ def _limits(config: Config) -> Limits:
         max_message_bytes=config.limits.max_message_bytes,
         max_fragments=websocket.max_fragments,
         max_handshake_bytes=http.max_handshake_bytes,
+        max_half_open=http.max_half_open,
         max_unsent_bytes=websocket.max_unsent_bytes,
         max_in_flight=websocket.max_in_flight,
         concurrent_requests=config.limits.concurrent_requests,

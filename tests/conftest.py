@@ -69,6 +69,7 @@ def config(mongod: str, database_name: str) -> Config:
         mongodb={"uri": mongod, "database": database_name},
         server={"port": 0, "shutdown_grace_s": 1.0, "node_name": "knode-test"},
         limits={"logins_per_second": 0},
+        http={"logins_per_second": 0},
         websocket={"close_timeout_ms": 200},
     )
 

@@ -153,7 +153,7 @@ def served(data: Path, *words: str, environment: Mapping[str, str] | None = None
     """Run `latchgate serve` on a free port until the block ends, if it has not ended before."""
     errors = data.with_name(f"{data.name}.stderr")
     command = latchgate("serve", "--port", "0", "--data-dir", str(data), *words)
-    limits = {"LATCHGATE_LIMITS_LOGINS_PER_SECOND": "0"}
+    limits = {"LATCHGATE_LIMITS_LOGINS_PER_SECOND": "0", "LATCHGATE_HTTP_LOGINS_PER_SECOND": "0"}
     with spawn(command, errors, limits | dict(environment or {})) as process:
         welcome = first_lines(process, 3, START_S)
         if welcome is None:

@@ -1,16 +1,12 @@
 """Behind nginx and HAProxy, set up as docs/operations.md says: the client is found, whatever it claims to be.
 
-Skipped, with its reason, where the programs are not installed (Debian: `nginx-light`, `haproxy`); in CI a failure.
+Skipped, with its reason, where the programs are not installed; see `tests.real_proxies`.
 """
 
 import asyncio
-import re
-import shutil
-import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import cast
 
@@ -21,13 +17,9 @@ from gateway.transports.port import Port
 from tests.certificates import Authority
 from tests.client import Client, connected
 from tests.conftest import StartGateway
-from tests.ending import ending
-from tests.npm import do_without
+from tests.real_proxies import Proxies
 from tests.serving import START_S
 from tests.transports.doubles import Workshop, traffic_of
-
-PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
-PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
 CLIENT = "127.0.0.2"
 """The client's end of the connection: another address than the proxy's, which alone is trusted."""
@@ -40,103 +32,11 @@ LIES = (
     "X-Real-IP: 127.0.0.1",
 )
 
-NGINX = """\
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path       {folder}/proxy;
-    fastcgi_temp_path     {folder}/fastcgi;
-    uwsgi_temp_path       {folder}/uwsgi;
-    scgi_temp_path        {folder}/scgi;
-    {block}
-}}
-"""
-
-
-def blocks(language: str) -> list[str]:
-    """The examples of the page in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-
-
-def program(name: str) -> str:
-    """Where a program is."""
-    found = shutil.which(name, path=PATH)
-    if found is None:
-        do_without(f"the tests behind real proxies need {name}")
-    return found
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-@contextmanager
-def running(words: list[str], port: int, log: Path) -> Iterator[int]:
-    """A proxy that listens on a port until the block ends."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(words, stdout=file, stderr=file)
-    with ending(process, log):
-        for _ in range(int(START_S * 20)):
-            assert process.poll() is None, log.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-            except ConnectionRefusedError:
-                with pytest.raises(subprocess.TimeoutExpired):
-                    process.wait(0.05)
-            else:
-                break
-        yield port
-
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     """A pair in two files."""
     return Authority(tmp_path)
-
-
-class Proxies:
-    """Starts the proxies of the page, in front of a port of this machine."""
-
-    def __init__(self, folder: Path, authority: Authority, stack: ExitStack) -> None:
-        self._folder = folder
-        self._authority = authority
-        self._stack = stack
-
-    def nginx(self, backend: int) -> int:
-        """The one that speaks TLS and HTTP."""
-        port = free_port()
-        text = blocks("nginx")[0].replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
-        text = text.replace("/etc/nginx/chain.pem", str(self._authority.chain))
-        text = text.replace("/etc/nginx/key.pem", str(self._authority.key))
-        block = text.replace("127.0.0.1:7512", f"127.0.0.1:{backend}")
-        return self._start("nginx", NGINX.format(folder=self._folder, block=block), port, "-c")
-
-    def haproxy(self, number: int, backend: int, **changes: str) -> int:
-        """The one of that number on the page: 0 speaks TLS and HTTP, 1 passes bytes on; with some words changed."""
-        port = free_port()
-        both = self._folder / "chain-and-key.pem"
-        both.touch(0o600)
-        both.write_bytes(self._authority.chain.read_bytes() + self._authority.key.read_bytes())
-        text = blocks("haproxy")[number]
-        for word, other in {
-            **changes,
-            ":443": f"127.0.0.1:{port}",
-            "/etc/haproxy/chain-and-key.pem": str(both),
-        }.items():
-            text = text.replace(word, other)
-        return self._start("haproxy", text.replace("127.0.0.1:7512", f"127.0.0.1:{backend}"), port, "-db", "-f")
-
-    def _start(self, name: str, settings: str, port: int, *words: str) -> int:
-        file = self._folder / f"{name}.conf"
-        file.write_text(settings)
-        command = [program(name), *words, str(file)]
-        return self._stack.enter_context(running(command, port, self._folder / f"{name}.log"))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import signal
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,44 @@ def certificate_over_http(gateway: Served, trust: ssl.SSLContext) -> bytes:
         shown = connection.sock.getpeercert(binary_form=True)
         assert 200 == connection.getresponse().status
     return shown or b""
+
+
+def go_on(gateway: Served, trust: ssl.SSLContext, enough: threading.Event) -> tuple[int, set[bytes]]:
+    """Ask again and again, on a connection that is kept and on new ones; each request must be answered."""
+    kept = http.client.HTTPSConnection("127.0.0.1", gateway.port, timeout=START_S, context=trust)
+    seen, rounds = set(), 0
+    with contextlib.closing(kept):
+        kept.connect()
+        kept.auto_open = 0  # it has to be the one connection for all the time
+        while not enough.is_set():
+            kept.request("GET", "/_ready")
+            answer = kept.getresponse()
+            assert (200, True) == (answer.status, b'"status":200' in answer.read())
+            seen.add(certificate_over_http(gateway, trust))
+            rounds += 1
+    return rounds, seen
+
+
+async def test_sighup_under_load_loses_neither_a_request_nor_a_connection(tmp_path: Path) -> None:
+    """Five new certificates of one process in a row; whoever comes gets one of them, in the end the last one."""
+    pair = Authority(tmp_path)
+    enough = threading.Event()
+    shown = [pair.certificate]
+    with served(tmp_path / "data", "--tls-cert", str(pair.chain), "--tls-key", str(pair.key)) as gateway:
+        loads = [asyncio.create_task(asyncio.to_thread(go_on, gateway, pair.trust, enough)) for _ in range(3)]
+        for number in range(1, 6):
+            shown.append(pair.issue())
+            gateway.process.send_signal(signal.SIGHUP)
+            while len(await log_of(gateway, "new connections get the TLS certificate")) < number:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.01)
+            assert shown[-1] == await asyncio.to_thread(certificate_over_http, gateway, pair.trust)
+        enough.set()
+        told = [await load for load in loads]
+        assert 0 == gateway.stop()
+
+    assert all(rounds for rounds, _ in told)
+    assert set.union(*(seen for _, seen in told)) <= set(shown)
+    assert " ERROR " not in gateway.errors.read_text()
 
 
 async def test_sighup_brings_every_worker_the_new_certificate_and_loses_no_handshake(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import socket
+import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,9 @@ from gateway import Context, Controller, Gateway, action
 from tests.certificates import Authority
 from tests.client import ADMIN, connected
 from tests.conftest import StartGateway
+from tests.transports.http_wire import http, read_answer
 from tests.transports.preambles import over_tls, preamble_of
+from tests.transports.wire import Wire
 
 CLEAR = "tokens and passwords travel in clear: server.host is {}, and there is no TLS"
 
@@ -112,6 +116,58 @@ async def test_an_address_outside_the_trusted_ones_gets_nothing(start_gateway: S
     gateway = await start_gateway(server=BEHIND_PROXY | {"trusted_proxies": ("10.0.0.0/8",)})
 
     assert b"" == await answer_to(gateway, preamble_of("203.0.113.9"))
+
+
+# Whether the browser's side is TLS.
+
+HTTPS, HTTP = "X-Forwarded-Proto: https", "X-Forwarded-Proto: http"
+CLIENT = "X-Forwarded-For: 203.0.113.9"
+SECURE = {
+    "in clear": ({}, None, [], False),
+    "own TLS": ({"tls": True}, None, [], True),
+    "own TLS, which a stranger denies": ({"tls": True}, None, [HTTP], True),
+    "a stranger's word": ({}, None, [HTTPS, "Forwarded: proto=https"], False),
+    "a proxy's word": ({"trusted_proxies": ("127.0.0.1",)}, None, [CLIENT, HTTPS], True),
+    "a proxy's word of none": ({"trusted_proxies": ("127.0.0.1",), "tls": True}, None, [CLIENT, HTTP], False),
+    "no word of a proxy": ({"trusted_proxies": ("127.0.0.1",)}, None, [CLIENT], False),
+    "a preamble that tells of TLS": (BEHIND_PROXY, preamble_of("203.0.113.9", over_tls()), [], True),
+    "a preamble that does not": (BEHIND_PROXY, preamble_of("203.0.113.9"), [HTTPS], False),
+    "own TLS behind a preamble": (BEHIND_PROXY | {"tls": True}, preamble_of("203.0.113.9"), [], True),
+}
+
+
+@pytest.mark.parametrize(("server", "preamble", "headers", "is_secure"), SECURE.values(), ids=SECURE)
+async def test_w18_a_cookie_is_for_tls_only_where_the_browser_speaks_tls(
+    start_gateway: StartGateway,
+    authority: Authority,
+    server: dict[str, Any],
+    preamble: bytes | None,
+    headers: list[str],
+    *,
+    is_secure: bool,
+) -> None:
+    """`Secure` where TLS is on, or whoever is trusted says that it is in front of us; no stranger's word counts."""
+    has_tls = "tls" in server
+    settings = {name: value for name, value in server.items() if name != "tls"} | (tls(authority) if has_tls else {})
+    gateway = await start_gateway(server=settings, security={"initial_rights": "open", "first_admin_from": "anywhere"})
+    first = http("POST", "/_createFirstAdmin/a", body=json.dumps({"credentials": {"local": ADMIN}}).encode())
+    login = http("POST", "/_login/local?cookieAuth", *headers, body=json.dumps(ADMIN).encode())
+    wire = Wire(*await opened_by(gateway, preamble, authority.trust if has_tls else None))
+
+    await wire.send(first, login)
+    made, answer = await read_answer(wire), await read_answer(wire)
+    wire.reset()
+
+    assert [200, 200] == [made.status, answer.status], (made, answer)
+    assert is_secure is answer.headers["set-cookie"].endswith("; HttpOnly; SameSite=Strict; Secure")
+
+
+async def opened_by(
+    gateway: Gateway, preamble: bytes | None, trust: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection, behind the preamble of a proxy if there is one."""
+    raw = through_proxy(gateway, preamble or b"")
+    return await asyncio.open_connection(sock=raw, ssl=trust, server_hostname="localhost" if trust else None)
 
 
 # Behind a proxy that speaks HTTP.

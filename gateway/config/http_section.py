@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.config.section import Filled, Section, Timeout
+from gateway.config.section import Count, Filled, Section, Timeout
 
 __all__ = ["HttpSettings"]
 
@@ -51,6 +51,22 @@ class HttpSettings(Section, frozen=True, kw_only=True):
         Timeout,
         Meta(description="How long a connection is kept for a next request (Kuzzle closes after each)."),
     ] = 65_000
+    logins_per_second: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Logins over HTTP per second and client address, of IPv6 per network of 64 bits; 0 is no limit "
+            "(Kuzzle has none).",
+        ),
+    ] = 10
+    max_half_open: Annotated[
+        Count,
+        Meta(
+            description="Connections that may be there without having sent one whole request; one more, and the oldest "
+            "of them is dropped (Kuzzle has no bound)."
+        ),
+    ] = 4096
 
     def __post_init__(self) -> None:
         """Refuse a pattern that nothing can be held against."""

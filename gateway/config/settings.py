@@ -161,7 +161,7 @@ class LimitsSettings(Section, frozen=True, kw_only=True):
         ),
     ] = 10_000
     logins_per_second: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Logins per second and connection; 0 is no limit.")
+        int, Meta(ge=0, le=1_000_000, description="Logins per second and WebSocket connection; 0 is no limit.")
     ] = 1
     password_hashers: Annotated[
         int, Meta(ge=1, le=256, description="Argon2 computations that the process runs at once.")

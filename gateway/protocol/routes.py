@@ -40,12 +40,14 @@ POST /admin/_refreshIndexCache admin:refreshIndexCache
 POST /admin/_resetCache admin:resetCache
 POST /admin/_resetSecurity admin:resetSecurity
 POST /admin/_resetDatabase admin:resetDatabase
+POST /admin/_resetKuzzleData admin:resetKuzzleData
 POST /admin/_dump admin:dump
 POST /admin/_shutdown/ admin:shutdown
 POST /admin/_loadFixtures admin:loadFixtures
 POST /admin/_loadMappings admin:loadMappings
 POST /admin/_loadSecurities admin:loadSecurities
 GET /:index/_exists index:exists
+GET /:index/_autoRefresh index:getAutoRefresh
 GET /_list index:list
 GET /_storageStats index:stats
 GET /_listSubscriptions realtime:list

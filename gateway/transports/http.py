@@ -89,7 +89,7 @@ class HttpConnection(asyncio.Protocol):
         """Begin: a request head is awaited."""
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport, self._traffic.limits)
-        self._traffic.connections.add(self)
+        self._traffic.expect(self)
 
     def data_received(self, data: bytes) -> None:
         """Take every request of one read; what can be answered at once leaves in one write."""
@@ -208,6 +208,8 @@ class HttpConnection(asyncio.Protocol):
         return True
 
     def _begin(self, http: HttpRequest) -> None:
+        if not self._has_asked:
+            self._traffic.hear(self)
         self._is_busy = self._has_asked = True
         self._is_last |= self._reader.is_last
         try:
@@ -291,6 +293,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_over = True
         self._flow = self._transport = None
         self._reader.clear()
+        self._traffic.hear(self)
         self._traffic.connections.discard(self)
 
     def _hand_on(self, handshake: Handshake) -> None:
@@ -303,6 +306,6 @@ class HttpConnection(asyncio.Protocol):
         self._forget()
         socket = self._new_websocket(self._told)
         transport.set_protocol(socket)
-        socket.begin(flow, handshake)
+        socket.begin(flow, handshake, self._desk.refuse)
         if self._is_half_closed:
             transport.close()

@@ -21,6 +21,7 @@ from gateway.transports.traffic import Finished, Traffic
 __all__ = ["Desk", "Site"]
 
 _BUILT_INS = frozenset({"/", "/_healthcheck", "/_healthcheck/", "/_ready", "/_ready/"})
+_UPGRADE_REQUIRED = 426  # says to what, and so has to name that header (RFC 9110 §7.8, §15.5.22)
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -136,7 +137,7 @@ class Desk:
             request_id,
             origin=headers.get("origin"),
             has_body=http is None or http.method != "HEAD",
-            connection="close",
+            connection="close, upgrade" if error.status == _UPGRADE_REQUIRED else "close",
         )
         return self._dispatcher.refuse(_blank(request_id), error, self._responses.encoder(wish))
 

@@ -138,6 +138,7 @@ class Port:
         now = loop.time()
         for connection in list(self._traffic.connections):
             connection.check_time(now)
+        self._traffic.refusals.tell(now)
         if self._door is not None:
             self._door.refusals.tell(now)
 

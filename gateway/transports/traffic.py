@@ -18,6 +18,7 @@ from gateway.dispatch import Dispatcher
 from gateway.protocol.errors import ApiError, api_error
 from gateway.security.origins import Origins
 from gateway.transports.peers import Peer, TrustedProxies
+from gateway.transports.refusals import Refusals
 
 __all__ = ["Finished", "Limits", "Stoppable", "Traffic"]
 
@@ -33,6 +34,7 @@ class Limits(Struct, frozen=True):
     max_handshake_bytes: int = 32_768
     max_unsent_bytes: int = 1_048_576
     max_in_flight: int = 100
+    max_half_open: int = 4096
     concurrent_requests: int = 10_000
     handshake_timeout: float = 10.0
     idle_timeout: float = 60.0
@@ -82,6 +84,7 @@ class Traffic:
         clients: the list of those who have opened a WebSocket.
 
     Attributes:
+        refusals: connections that were dropped before they had asked for anything, and why.
         is_draining: no request is taken on any more.
         is_leaving: connections end as soon as nothing of them is in hand; until then they are served.
     """
@@ -99,6 +102,8 @@ class Traffic:
         self.origins = origins or Origins()
         self._proxies = proxies
         self.connections: set[Stoppable] = set()
+        self.refusals = Refusals()
+        self._half_open: dict[Stoppable, None] = {}  # the oldest first
         self.clients = Connections() if clients is None else clients
         self.is_draining = self.is_leaving = False
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -116,6 +121,23 @@ class Traffic:
             waiting=sum(client.waiting for client in self.clients),
             connections={"websocket": clients, "http": len(self.connections) - clients},
         )
+
+    def expect(self, connection: Stoppable) -> None:
+        """Take in a connection whose first request is awaited; if too many are, the oldest is dropped.
+
+        An honest client sends its request at once, so among too many the oldest is the least likely to send one.
+        """
+        if len(self._half_open) >= self.limits.max_half_open:
+            oldest = next(iter(self._half_open))
+            del self._half_open[oldest]
+            oldest.abort()
+            self.refusals.note("too many at once had not sent a whole request")
+        self._half_open[connection] = None
+        self.connections.add(connection)
+
+    def hear(self, connection: Stoppable) -> None:
+        """Note that a connection has sent a whole request, or is gone."""
+        self._half_open.pop(connection, None)
 
     def client(self, peer: Peer, headers: Iterable[tuple[str, str]]) -> Peer:
         """Tell who sent a request: the peer, or whom it speaks for.

@@ -7,12 +7,13 @@ here: fragments, UTF-8, time limits, backpressure.
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.connections import Tally
 from gateway.protocol.codec import PONG, is_ping
 from gateway.protocol.errors import ApiError
 from gateway.protocol.http.cookies import auth_token
+from gateway.protocol.http.requests import HttpRequest
 from gateway.security.first_admin import is_this_machine
 from gateway.transports.flow import Flow
 from gateway.transports.http_reader import Handshake
@@ -21,7 +22,10 @@ from gateway.transports.pipeline import Pipeline
 from gateway.transports.traffic import Traffic
 from gateway.transports.websocket_frames import CloseCode, Frame, Frames, Opcode, Opening
 
-__all__ = ["WebSocketConnection"]
+__all__ = ["Refuse", "WebSocketConnection"]
+
+Refuse = Callable[[ApiError, HttpRequest], bytes]
+"""From an error and the request head to an answer that announces the end of the connection."""
 
 
 class WebSocketConnection(asyncio.Protocol):
@@ -80,17 +84,18 @@ class WebSocketConnection(asyncio.Protocol):
 
     # What the listener's door and the event loop call.
 
-    def begin(self, flow: Flow, handshake: Handshake) -> None:
+    def begin(self, flow: Flow, handshake: Handshake, refuse: Refuse) -> None:
         """Take over a transport: answer the request head that came over it, and what came behind that.
 
         Args:
             flow: of the transport whose protocol this is by now; it is being read.
             handshake: what was received.
+            refuse: writes the answer of HTTP to a request that becomes no WebSocket.
         """
         self._flow = flow
         self._traffic.connections.add(self)
         self._in_read = True
-        self._shake_hands(handshake, flow)
+        self._shake_hands(handshake, flow, refuse)
         if self._frames.is_open:
             self._traffic.clients.add(self)
         self.data_received(handshake.rest if self._frames.is_open else b"")
@@ -194,20 +199,25 @@ class WebSocketConnection(asyncio.Protocol):
 
     # The handshake.
 
-    def _shake_hands(self, handshake: Handshake, flow: Flow) -> None:
+    def _shake_hands(self, handshake: Handshake, flow: Flow, refuse: Refuse) -> None:
         opening = Opening(self._traffic.origins)
-        self._heard = self._loop.time()
-        if opening.read(handshake):
-            try:
-                self._look_at(handshake.http.headers, flow)
-            except ApiError as error:
-                opening.refuse(error)
-            else:
-                opening.welcome()
-        self._frames.begin(opening)
+        self._deadline_from = self._heard = self._loop.time()
+        try:
+            if (error := opening.read(handshake)) is not None:
+                raise error
+            self._look_at(handshake.http.headers, flow)
+        except ApiError as error:
+            self._frames.refuse(refuse(error, handshake.http))
+        else:
+            opening.welcome()
+            self._frames.begin(opening)
 
     def _look_at(self, headers: Mapping[str, str], flow: Flow) -> None:
-        """Take from the head what holds for every message: who it is, and the cookie (http.md §7)."""
+        """Take from the head what holds for every message: who it is, and the cookie (http.md §7).
+
+        Raises:
+            ApiError: there is no room for it.
+        """
         peer = self._traffic.client(self._peer or flow.peer, headers.items())
         self._peer = None
         self._traffic.clients.check_room(peer.address)

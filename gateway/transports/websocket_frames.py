@@ -10,14 +10,15 @@ import logging
 from typing import cast
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidOrigin
+from websockets.exceptions import InvalidHeader, InvalidOrigin
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
-from gateway.protocol.errors import ApiError
+from gateway.protocol.errors import ApiError, api_error
+from gateway.protocol.http.heads import bad_request
 from gateway.security.origins import Origins
 from gateway.transports.http_reader import Handshake
 from gateway.transports.text_frames import LONGEST_HEAD, extent, is_text, take_texts, text_frame
@@ -26,6 +27,7 @@ from gateway.transports.traffic import Limits
 __all__ = ["CloseCode", "Frame", "Frames", "Opcode", "Opening"]
 
 _SWITCHING = 101
+_UPGRADE_REQUIRED = 426
 
 # At DEBUG the library logs whole frames, tokens included; whatever the gateway's level, that must not be.
 _library_log = logging.getLogger("latchgate.websockets")
@@ -43,23 +45,23 @@ class Opening(ServerProtocol):
         super().__init__(logger=_library_log)
         self._origins = origins
 
-    def read(self, handshake: Handshake) -> bool:
-        """Take a request head that was parsed; tell whether its client may be let in. If not, it is refused."""
+    def read(self, handshake: Handshake) -> ApiError | None:
+        """Take a request head that was parsed; return why its client cannot be let in, None if it can."""
         headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in handshake.lines)
         http = handshake.http
-        self._answer = self.accept(Request(http.path, headers, http.method, f"HTTP/{handshake.version}"))
-        if self._answer.status_code != _SWITCHING:
-            self.send_response(self._answer)
-            return False
-        return True
+        return self.judge(Request(http.path, headers, http.method, f"HTTP/{handshake.version}"))
+
+    def judge(self, request: Request) -> ApiError | None:
+        """As `read`, of a head as the library has it."""
+        self._answer = self.accept(request)
+        if self._answer.status_code == _SWITCHING:
+            return None
+        self.parser.close()  # it and the opening hold each other
+        return _refusal(self.handshake_exc, self._answer.status_code)
 
     def welcome(self) -> None:
         """Let the client in whose head was read."""
         self.send_response(self._answer)
-
-    def refuse(self, error: ApiError) -> None:
-        """Turn away a client whose head is in order."""
-        self.send_response(self.reject(error.status, f"{error.message}\n"))
 
     def process_origin(self, headers: Headers) -> Origin | None:
         """Refuse the pages of strangers; a device names none (RFC 6455 §10.2)."""
@@ -73,6 +75,19 @@ class Opening(ServerProtocol):
         offered = headers.get_all("Sec-WebSocket-Protocol")
         first = offered[0].split(",", 1)[0].strip() if offered else ""
         return Subprotocol(first) if first else None
+
+
+def _refusal(error: Exception | None, status: int) -> ApiError:
+    """Say in the API's words what the library found; of what the client sent only the origin is repeated."""
+    if isinstance(error, InvalidOrigin):
+        refusal = api_error("api.process.unauthorized_origin", error.value or "")
+        refusal.status = status  # 403 (deviation 10): there is no request yet that could be refused
+        return refusal
+    name = error.name if isinstance(error, InvalidHeader) else ""
+    if name == "Sec-WebSocket-Version":
+        status = _UPGRADE_REQUIRED  # with the version that is spoken (RFC 6455 §4.2.2)
+    what = f"the header {name}" if name else "the request line"
+    return bad_request(f"{what} is not that of a WebSocket handshake", status)
 
 
 class _Library(ServerProtocol):
@@ -139,6 +154,11 @@ class Frames:
         self.is_open = opening.state is State.OPEN
         self.is_over = opening.eof_sent
         opening.parser.close()  # it and the opening hold each other
+
+    def refuse(self, answer: bytes) -> None:
+        """End in the place of a handshake, with an answer in HTTP."""
+        self._writes += (answer, b"")
+        self.is_over = True
 
     def receive(self, data: bytes) -> list[bytes | Frame]:
         """Take what was received; return what is whole by now, in order: whole texts, and frames of another shape."""

@@ -199,6 +199,7 @@ def _config(uri: str, database: str) -> Config:
         mongodb={"uri": uri, "database": database, "operation_timeout_ms": round(TIMEOUT_S * 1000), "pool_size": 8},
         server={"port": 0, "shutdown_grace_s": 1.0},
         limits={"logins_per_second": 0},
+        http={"logins_per_second": 0},
         websocket={"close_timeout_ms": 200},
     )
 

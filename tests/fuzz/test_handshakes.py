@@ -1,7 +1,7 @@
 """Invariant: a handshake whose head the HTTP side has read is answered as if `websockets` had read the head itself.
 
-Whatever the head, status, accepted key and sub-protocol are the same; and what the library cannot read never becomes
-a handshake. Two readers of one head that disagree are what request smuggling is made of (W19).
+Whatever the head, accepted key and sub-protocol, or status and sentence, are the same; and what the library cannot read
+never becomes a handshake. Two readers of one head that disagree are what request smuggling is made of (W19).
 """
 
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from typing import NamedTuple
 from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.http11 import Request
-from websockets.server import ServerProtocol
 
 from gateway.protocol.errors import ApiError
 from gateway.protocol.http.requests import BodyRules
@@ -27,24 +26,25 @@ class Answer(NamedTuple):
     """What a client makes of it."""
 
     status: int
-    accepted: str | None
+    word: str | None
     protocol: str | None
 
 
 class ByLibrary(Opening):
     """A handshake that begins with the bytes."""
 
-    def read_bytes(self, sent: bytes) -> bool:
-        """Take a head as it came; False where the library cannot read it."""
+    def read_bytes(self, sent: bytes) -> ApiError | None:
+        """Take a head as it came; the library must be able to read it."""
         self.receive_data(sent)
-        for event in self.events_received():
-            assert isinstance(event, Request)
-            self.send_response(self.accept(event))
-            return True
-        return False
+        (event,) = self.events_received()
+        assert isinstance(event, Request)
+        return self.judge(event)
 
 
-def _answer(opening: ServerProtocol) -> Answer:
+def _answer(opening: Opening, refusal: ApiError | None) -> Answer:
+    if refusal is not None:
+        return Answer(refusal.status, refusal.message, None)
+    opening.welcome()
     start, *lines = b"".join(opening.data_to_send()).partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines)
     return Answer(int(start.split(" ")[1]), headers.get("sec-websocket-accept"), headers.get("sec-websocket-protocol"))
@@ -66,11 +66,9 @@ def hold(sent: bytes) -> None:
     if handshake is None:
         return
     ours, theirs = Opening(ORIGINS), ByLibrary(ORIGINS)
-    if ours.read(handshake):
-        ours.welcome()
     taken = len(sent) - len(handshake.rest)
-    assert theirs.read_bytes(sent[:taken].removeprefix(b"\r\n")), "the library cannot read it"
-    assert _answer(theirs) == _answer(ours)
+    refusal = theirs.read_bytes(sent[:taken].removeprefix(b"\r\n"))
+    assert _answer(theirs, refusal) == _answer(ours, ours.read(handshake))
 
 
 WANTED = [
@@ -129,4 +127,4 @@ def test_the_sound_head_is_let_in() -> None:
     handshake = _handshake(head())
 
     assert handshake is not None
-    assert Opening(ORIGINS).read(handshake)
+    assert None is Opening(ORIGINS).read(handshake)

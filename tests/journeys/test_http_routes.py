@@ -60,6 +60,43 @@ async def test_every_route_reaches_its_action_where_all_is_open(
     assert gateway.stop_wanted.is_set(), "admin:shutdown was reached"
 
 
+async def test_routes_of_actions_that_there_are_not_say_so_to_those_who_may(
+    start_gateway: StartGateway, connect: Connect, connect_http: ConnectHttp
+) -> None:
+    """404 in the name of the action; two of them the original routes to nowhere as well (http.md §2)."""
+    gateway = await start_gateway(security={"initial_rights": "open"})
+    there, client = await registered(await connect(gateway)), await connect_http(gateway)
+    missing = [route for route in ROUTES if (route.controller, route.action) not in there]
+    controllers = {controller for controller, _ in there}
+
+    for route in missing:
+        answer = await client.ask(route.verb, url(route), body=body(route))
+        unknown = "action" if route.controller in controllers else "controller"
+        assert (404, f"api.process.{unknown}_not_found") == (answer.status, answer.error_id), route
+        assert (route.controller, route.action) == (answer.envelope["controller"], answer.envelope["action"])
+
+    assert {("admin", "resetKuzzleData"), ("index", "getAutoRefresh")} <= {
+        (one.controller, one.action) for one in missing
+    }
+
+
+async def test_a_head_of_any_route_is_a_404_without_a_body_and_runs_nothing(
+    start_gateway: StartGateway, connect_http: ConnectHttp
+) -> None:
+    """The original has a HEAD for `/` only (http.md §2); what follows on the connection is read as it should be."""
+    gateway = await start_gateway(security={"initial_rights": "open"})
+    client = await connect_http(gateway)
+    paths = ["/_healthcheck", "/_ready", *(url(route) for route in ROUTES if route.path != "/")]
+
+    for path in paths:
+        answer = await client.ask("HEAD", path)
+        assert (404, b"") == (answer.status, answer.body), path
+        assert int(answer.headers["content-length"]) > 0
+        assert await client.succeed("GET", "/_now")
+
+    assert not gateway.stop_wanted.is_set()
+
+
 async def test_every_route_is_guarded_by_rights(
     start_gateway: StartGateway, connect: Connect, connect_http: ConnectHttp
 ) -> None:

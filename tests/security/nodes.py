@@ -167,6 +167,7 @@ def open_house(mongod: str) -> Config:
         mongodb={"uri": mongod, "database": f"test-{uuid.uuid4().hex}"},
         server={"port": 0, "shutdown_grace_s": 1.0, "node_name": "knode-test"},
         limits={"logins_per_second": 0},
+        http={"logins_per_second": 0},
         security={"initial_rights": "open"},
         websocket={"close_timeout_ms": 200},
     )

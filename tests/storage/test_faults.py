@@ -200,6 +200,7 @@ async def test_a_killed_mongod_is_started_again_and_no_key_is_lost(tmp_path: Pat
         Config(),
         server={"port": 0, "data_dir": str(tmp_path), "shutdown_grace_s": 1.0},
         limits={"logins_per_second": 0},
+        http={"logins_per_second": 0},
         websocket={"close_timeout_ms": 200},
     )
     async with Gateway(settings) as gateway, connected(gateway.port) as client, connected(gateway.port) as other:

@@ -9,7 +9,7 @@ import pytest
 from tests.transports.conftest import Hall, Serve
 from tests.transports.doubles import Workshop, opened, traffic_of, until
 from tests.transports.http_wire import Answer, answers_in, ask_http, http, read_answer, results, written
-from tests.transports.wire import Wire, ask
+from tests.transports.wire import Wire, ask, head
 
 NOW, WAIT = http("GET", "/now"), http("GET", "/wait")
 
@@ -134,6 +134,41 @@ async def test_a_client_that_does_not_even_take_the_end_is_dropped() -> None:
 
 
 # The whole process.
+
+
+async def test_w03_connections_without_a_whole_request_are_bounded() -> None:
+    """One more, and the oldest is dropped, be it in a head or in a body; those that have asked for something stay."""
+    traffic = traffic_of(Workshop(), max_half_open=3)
+    asked, in_body, shaken_hands = opened(traffic), opened(traffic), opened(traffic)
+    for (connection, _), sent in ((asked, NOW), (in_body, http("POST", "/echo", body=b"{}")[:-1])):
+        connection.data_received(sent)
+    shaken_hands[1].receive(head())
+    silent, dripping, refused, gone = (opened(traffic) for _ in range(4))
+    assert silent[1].is_aborted
+    dripping[0].data_received(NOW[:9])
+    refused[0].data_received(b"nonsense\r\n\r\n")
+    gone[0].connection_lost(None)
+    others = [opened(traffic) for _ in range(2)]
+
+    aborted = [notebook.is_aborted for _, notebook in (asked, in_body, shaken_hands, dripping, refused, *others)]
+
+    assert [False, True, False, True, False, False, False] == aborted
+    assert {"too many at once had not sent a whole request": 3} == traffic.refusals.counts
+
+
+async def test_w03_a_crowd_that_says_nothing_keeps_nobody_out(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """New clients are served while more than may be there are silent; the log tells of it, at a bounded rate."""
+    hall = await serve(max_half_open=50, handshake_timeout=60.0, stall_timeout=0.1)
+    silent = [await hall.connect() for _ in range(200)]
+
+    for _ in range(3):
+        assert 200 == (await ask_http(await hall.connect(), "GET", "/now")).status
+    await until(lambda: sum(wire.reader.at_eof() for wire in silent) >= 150)
+
+    assert 53 >= len(hall.traffic.connections)
+    await until(lambda: caplog.records)
+    assert [("latchgate", "WARNING")] == [(record.name, record.levelname) for record in caplog.records]
+    assert "had not sent a whole request" in caplog.text
 
 
 async def test_a_process_that_has_its_hands_full_says_so(serve: Serve) -> None:

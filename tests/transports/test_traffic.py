@@ -159,7 +159,12 @@ def test_every_setting_reaches_its_limit() -> None:
     """Numbers that are all different: none is mixed up with another, and milliseconds become seconds."""
     config = configured(
         Config(),
-        http={"max_handshake_bytes": 1024, "request_timeout_ms": 8000, "keep_alive_timeout_ms": 9000},
+        http={
+            "max_handshake_bytes": 1024,
+            "max_half_open": 4,
+            "request_timeout_ms": 8000,
+            "keep_alive_timeout_ms": 9000,
+        },
         limits={"max_message_bytes": 1025, "concurrent_requests": 1},
         websocket={
             "max_fragments": 2,
@@ -176,6 +181,7 @@ def test_every_setting_reaches_its_limit() -> None:
         max_message_bytes=1025,
         max_fragments=2,
         max_handshake_bytes=1024,
+        max_half_open=4,
         max_unsent_bytes=1026,
         max_in_flight=3,
         concurrent_requests=1,

@@ -8,6 +8,7 @@ import pytest
 
 from tests.transports.conftest import Serve
 from tests.transports.doubles import Workshop, opened, shaken, traffic_of
+from tests.transports.http_wire import written
 from tests.transports.wire import PING, PONG, TEXT, ask, frame, frames_in, head
 
 
@@ -126,8 +127,8 @@ REFUSED = {
     "two keys": (400, head("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")),
     "short key": (400, head("Sec-WebSocket-Key: dGhlIA==", without="Sec-WebSocket-Key")),
     "key no base64": (400, head("Sec-WebSocket-Key: ?", without="Sec-WebSocket-Key")),
-    "no version": (400, head(without="Sec-WebSocket-Version")),
-    "old version": (400, head("Sec-WebSocket-Version: 8", without="Sec-WebSocket-Version")),
+    "no version": (426, head(without="Sec-WebSocket-Version")),
+    "old version": (426, head("Sec-WebSocket-Version: 8", without="Sec-WebSocket-Version")),
 }
 
 
@@ -136,9 +137,30 @@ async def test_a_faulty_handshake_is_told_so(status: int, sent: bytes) -> None:
     """Who asks for WebSocket, but not as the RFC wants it, gets the status that it names, and the stream ends."""
     got, headers = answer_to(sent)
 
-    assert (status, "close") == (got, headers["connection"])
-    if status == 426:
-        assert "websocket" == headers["upgrade"]
+    assert (status, True) == (got, headers["connection"].startswith("close"))
+    if status == 426:  # RFC 9110 §15.5.22, §7.8; RFC 6455 §4.2.2
+        assert ("websocket", "13") == (headers["upgrade"], headers["sec-websocket-version"])
+        assert "close, upgrade" == headers["connection"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error_id"),
+    [
+        *((sent, "network.http.unexpected_error") for _, sent in REFUSED.values()),
+        (head("Origin: https://evil.example"), "api.process.unauthorized_origin"),
+    ],
+    ids=[*REFUSED, "foreign origin"],
+)
+async def test_p08_a_refused_handshake_gets_the_envelope(sent: bytes, error_id: str) -> None:
+    """The usual one, with the usual headers, and nothing that the client sent is taken for a sentence of ours."""
+    _, notebook = opened(traffic_of(Workshop(), origins=ALLOWED))
+    notebook.receive(sent.replace(b"\r\n", b"\r\nX-Kuzzle-Request-Id: r1\r\n", 1))
+
+    (answer,) = written(notebook)
+
+    assert ("nosniff", "no-store") == (answer.headers["x-content-type-options"], answer.headers["cache-control"])
+    assert (error_id, "r1") == (answer.error_id, answer.envelope["requestId"])
+    assert "websockets" not in answer.envelope["error"]["message"]
 
 
 MALFORMED = {

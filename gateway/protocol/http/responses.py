@@ -40,9 +40,11 @@ _OWN_HEADERS = frozenset(
 
 _REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
-# What is said beside a status: try again in a second, and how to log in (RFC 9110 §10.2.3, §11.6.1).
+# What is said beside a status: how to log in, to what to upgrade, to try again in a second (RFC 9110 §11.6.1, §15.5.22,
+# §10.2.3; RFC 6455 §4.2.2).
 _BY_STATUS = {
     401: "WWW-Authenticate: Bearer\r\n",
+    426: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
     429: "Retry-After: 1\r\n",
     503: "Retry-After: 1\r\n",
 }
