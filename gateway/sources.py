@@ -13,6 +13,7 @@ from gateway.security.names import human_name
 __all__ = ["http_date", "new_id", "new_jti", "new_kuid", "new_node_name", "new_secret", "now"]
 
 _SECRET_BYTES = 64
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def now() -> int:
@@ -23,8 +24,7 @@ def now() -> int:
 def new_id() -> str:
     """A UUID of version 4 (RFC 9562 §5.4): every answer over HTTP needs one, and `uuid` takes twice as long."""
     digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def new_kuid(readable: bool) -> str:  # noqa: FBT001 - the shape that `Users` is handed

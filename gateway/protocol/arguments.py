@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar, cast
 
-from msgspec import Meta, Struct, inspect, structs
+from msgspec import UNSET, Meta, Struct, inspect
 
 from gateway.protocol.errors import ApiError, api_error
 
@@ -32,7 +32,7 @@ __all__ = [
 
 T = TypeVar("T")
 Reader = Callable[[Any, str], Any]
-Readers = tuple[tuple[structs.FieldInfo, Reader], ...]
+Readers = tuple[tuple[str, str, bool, Reader], ...]  # name on the wire, own name, whether it is required
 
 
 class Arguments(Struct, frozen=True, rename="camel"):
@@ -102,12 +102,12 @@ def read_texts(shape: type[T], fields: Mapping[str, Any], parse: Callable[[str],
 
 def _filled(shape: type[T], readers: Readers, fields: Mapping[str, Any], prefix: str) -> T:
     values: dict[str, Any] = {}
-    for field, reader in readers:
-        name = prefix + field.encode_name
+    for wire, own, is_required, reader in readers:
+        name, value = prefix + wire, fields.get(wire, UNSET)
         # A body of null is no body.
-        if field.encode_name in fields and not (name == "body" and fields[name] is None):
-            values[field.name] = reader(fields[field.encode_name], name)
-        elif field.required:
+        if value is not UNSET and not (value is None and name == "body"):
+            values[own] = reader(value, name)
+        elif is_required:
             raise api_error("api.assert.body_required") if name == "body" else missing(name)
     return shape(**values)
 
@@ -170,9 +170,8 @@ def _holds_integers(kind: inspect.Type) -> bool:
 
 @functools.cache
 def _text_readers(shape: type[Struct], parse: Callable[[str], Any]) -> Readers:
-    return tuple(
-        (field, reader if field.encode_name == "body" else _of_text(reader, parse)) for field, reader in _readers(shape)
-    )
+    readers = _readers(shape)
+    return tuple((wire, own, must, get if wire == "body" else _of_text(get, parse)) for wire, own, must, get in readers)
 
 
 def _of_text(reader: Reader, parse: Callable[[str], Any]) -> Reader:
@@ -191,12 +190,13 @@ def _read_flag(value: Any, _name: str) -> bool:
 
 @functools.cache
 def _readers(shape: type[Struct]) -> Readers:
-    info = cast("inspect.StructType", inspect.type_info(shape))
-    readers = {field.name: _reader(field.type) for field in info.fields}
-    for name, reader in readers.items():
+    found = []
+    for field in cast("inspect.StructType", inspect.type_info(shape)).fields:
+        reader = _reader(field.type)
         if reader is None:
-            raise TypeError(f"no getter reads the type of {shape.__name__}.{name}")
-    return tuple((field, cast("Reader", readers[field.name])) for field in structs.fields(shape))
+            raise TypeError(f"no getter reads the type of {shape.__name__}.{field.name}")
+        found.append((field.encode_name, field.name, field.required, reader))
+    return tuple(found)
 
 
 def _reader(kind: inspect.Type) -> Reader | None:

@@ -93,6 +93,10 @@ class Flow:
             self._since = now
         return now - self._since > self._limits.stall_timeout
 
+    def hand_on(self, protocol: asyncio.Protocol) -> None:
+        """Let another one hear what the transport has to tell."""
+        self._transport.set_protocol(protocol)
+
     def close(self) -> None:
         """End both directions behind what waits to be written."""
         self._transport.close()

@@ -16,7 +16,7 @@ from gateway.protocol.http.responses import CONTINUE
 from gateway.transports.flow import Flow
 from gateway.transports.http_desk import Desk
 from gateway.transports.http_reader import Handshake, HttpReader
-from gateway.transports.peers import Peer
+from gateway.transports.peers import UNTOLD, Peer
 from gateway.transports.traffic import Traffic
 from gateway.transports.websocket import WebSocketConnection
 
@@ -30,7 +30,6 @@ _READ_AHEAD_BYTES = 65_536
 
 _OUTPUT_BYTES = 65_536
 """Answers to one read that are gathered before the transport must tell whether the client takes them."""
-
 
 _FIRST_REQUEST_S = 1.0
 """How long a connection that came in just before its process retires may take to ask."""
@@ -62,9 +61,7 @@ class HttpConnection(asyncio.Protocol):
         "_peer",
         "_reader",
         "_since",
-        "_told",
         "_traffic",
-        "_transport",
         "_unwritten",
     )
 
@@ -72,9 +69,8 @@ class HttpConnection(asyncio.Protocol):
         self._traffic = traffic
         self._desk = desk
         self._new_websocket = new_websocket
-        self._told = self._peer = peer
+        self._peer = peer or UNTOLD
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
         self._flow: Flow | None = None
         self._reader = HttpReader(desk.rules, traffic.limits.max_handshake_bytes)
         self._output: list[bytes] = []
@@ -87,8 +83,9 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: a request head is awaited."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._flow = Flow(self._transport, self._traffic.limits)
+        self._flow = Flow(cast("asyncio.Transport", transport), self._traffic.limits)
+        if self._peer is UNTOLD:
+            self._peer = self._flow.peer
         self._traffic.expect(self)
 
     def data_received(self, data: bytes) -> None:
@@ -161,17 +158,14 @@ class HttpConnection(asyncio.Protocol):
 
     def _check_wait(self, waited: float) -> None:
         """Look at how long a request has been on its way, or has not come."""
-        limits = self._traffic.limits
-        if self._reader.head is not None:
-            if waited > limits.request_timeout:
-                self._refuse(bad_request("the body did not arrive in time", 408))
-        elif not self._reader.is_idle:
-            if waited > limits.handshake_timeout:
-                self._refuse(bad_request("the request head did not arrive in time", 408))
-        else:
+        limits, reader = self._traffic.limits, self._reader
+        if reader.is_idle:
             most = limits.keep_alive_timeout if self._has_asked else limits.handshake_timeout
             if waited > most or self._traffic.is_draining:
                 self._leave()
+        elif waited > (limits.handshake_timeout if reader.head is None else limits.request_timeout):
+            part = "request head" if reader.head is None else "body"
+            self._refuse(bad_request(f"the {part} did not arrive in time", 408))
 
     def _go_on(self) -> None:
         """Take on what has arrived, as far as it can be taken on."""
@@ -190,22 +184,21 @@ class HttpConnection(asyncio.Protocol):
             flow.read(wanted=not is_held or self._reader.waiting_bytes <= _READ_AHEAD_BYTES)
 
     def _take_one(self) -> bool:
-        """Take on one request; False if there is none."""
+        """Take on one request; False if nothing more is here."""
         try:
             request = self._reader.next_request()
         except ApiError as error:
             self._refuse(error)
             return False
-        if isinstance(request, Handshake):
+        if isinstance(request, HttpRequest):
+            self._begin(request)
+            return not self._reader.is_idle
+        if request is not None:
             self._hand_on(request)
-            return False
-        if request is None:
-            if self._reader.must_continue:
-                self._reader.must_continue = False
-                self._output.append(CONTINUE)
-            return False
-        self._begin(request)
-        return True
+        elif self._reader.must_continue:
+            self._reader.must_continue = False
+            self._output.append(CONTINUE)
+        return False
 
     def _begin(self, http: HttpRequest) -> None:
         if not self._has_asked:
@@ -213,7 +206,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_busy = self._has_asked = True
         self._is_last |= self._reader.is_last
         try:
-            answer = self._desk.begin(http, self._who(), self._announced(http), self._finish_with_this, self._finished)
+            answer = self._desk.begin(http, self._peer, self._announced(http), self._finish_with_this, self._finished)
         except Disconnect:
             self._end()
             return
@@ -243,17 +236,13 @@ class HttpConnection(asyncio.Protocol):
         self._output.append(self._desk.refuse(error, self._reader.head))
         self._end()
 
-    def _who(self) -> Peer:
-        if self._peer is None and self._flow is not None:
-            self._peer = self._flow.peer
-        return self._peer or Peer("", is_secure=False, is_direct=False)
-
     def _announced(self, http: HttpRequest) -> str:
         """The header `Connection` of an answer: HTTP/1.1 goes on unless it says not to (RFC 9112 §9.3)."""
         if self._is_last or self._traffic.is_draining or self._traffic.is_leaving:
             self._is_last = True
             return "close"
-        return "keep-alive" if http.headers.get("connection", "").lower() == "keep-alive" else ""
+        asked = http.headers.get("connection")
+        return "keep-alive" if asked is not None and asked.lower() == "keep-alive" else ""
 
     def _finish_with_this(self) -> None:
         self._is_last = True
@@ -291,21 +280,20 @@ class HttpConnection(asyncio.Protocol):
 
     def _forget(self) -> None:
         self._is_over = True
-        self._flow = self._transport = None
+        self._flow = None
         self._reader.clear()
         self._traffic.hear(self)
         self._traffic.connections.discard(self)
 
     def _hand_on(self, handshake: Handshake) -> None:
         """Let the WebSocket side begin with the request head and what came behind it."""
-        transport, flow = self._transport, self._flow
-        if transport is None or flow is None:
-            return
         self._flush()
+        if (flow := self._flow) is None:
+            return
         flow.read(wanted=True)  # whoever takes over expects so
         self._forget()
-        socket = self._new_websocket(self._told)
-        transport.set_protocol(socket)
+        socket = self._new_websocket(self._peer)
+        flow.hand_on(socket)
         socket.begin(flow, handshake, self._desk.refuse)
         if self._is_half_closed:
-            transport.close()
+            flow.close()

@@ -4,10 +4,11 @@ Rules of the file: knows no socket. Whatever is wrong with a request is answered
 answer; what needs no rights (preflights, probes, the page at `/`) is answered here too (http.md §2, "Built-in").
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from gateway.actions import hand_over
+from gateway.dispatch import Encode
 from gateway.protocol.errors import ApiError, api_error
 from gateway.protocol.http.cookies import auth_token
 from gateway.protocol.http.requests import BodyRules, HttpRequest, check_head, read_request, request_id_of
@@ -23,6 +24,9 @@ __all__ = ["Desk", "Site"]
 _BUILT_INS = frozenset({"/", "/_healthcheck", "/_healthcheck/", "/_ready", "/_ready/"})
 _UPGRADE_REQUIRED = 426  # says to what, and so has to name that header (RFC 9110 §7.8, §15.5.22)
 _NO_HEADERS: Mapping[str, str] = {}
+
+_Answer = bytes | Coroutine[Any, Any, bytes]
+"""An answer, or what will make it: only what may wait is worth a coroutine."""
 
 
 class Site(Protocol):
@@ -122,7 +126,8 @@ class Desk:
         Raises:
             Disconnect: the request ends the connection.
         """
-        return self._traffic.start(self._answer(http, peer, connection, end), finished)
+        answer = self._answer(http, peer, connection, end)
+        return answer if isinstance(answer, bytes) else self._traffic.start(answer, finished)
 
     def refuse(self, error: ApiError, http: HttpRequest | None = None) -> bytes:
         """Answer what does not become a request, and announce the end of the connection.
@@ -141,25 +146,30 @@ class Desk:
         )
         return self._dispatcher.refuse(_blank(request_id), error, self._responses.encoder(wish))
 
-    async def _answer(self, http: HttpRequest, peer: Peer, connection: str, end: Callable[[], None]) -> bytes:
+    def _answer(self, http: HttpRequest, peer: Peer, connection: str, end: Callable[[], None]) -> _Answer:
         own_id = self._new_id()
-        request_id = request_id_of(http.headers, own_id)
-        peer = self._traffic.client(peer, http.headers.items())
+        headers = http.headers
+        request_id = request_id_of(headers, own_id)
+        peer = self._traffic.client(peer, headers.items())
         wish = self._wish(http, peer, connection, request_id)
         encode = self._responses.encoder(wish)
         try:
             check_head(http, self.rules)
-            if _may_be_built_in(http) and (answer := await self._built_in(http, wish)) is not None:
+            if _may_be_built_in(http) and (answer := self._built_in(http, wish, encode)) is not None:
                 return answer
-            caller = self._caller(http.headers, peer, own_id, end)
+            caller = self._caller(headers, peer, own_id, end)
             request = read_request(http, self._tree, self.rules, request_id)
-        except ApiError as error:
-            return self._dispatcher.refuse(_blank(request_id), error, encode)
         except Exception as error:  # noqa: BLE001 - the client must get an answer, whatever happened
-            return self._dispatcher.fail(_blank(request_id), error, encode)
+            return self._failed(error, request_id, encode)
         if (refusal := self._traffic.refusal()) is not None:
             return self._dispatcher.refuse(request, refusal, encode)
-        return await self._dispatcher.answer(request, caller, encode)
+        return self._dispatcher.answer(request, caller, encode)
+
+    def _failed(self, error: Exception, request_id: str, encode: Encode) -> bytes:
+        dispatcher = self._dispatcher
+        if isinstance(error, ApiError):
+            return dispatcher.refuse(_blank(request_id), error, encode)
+        return dispatcher.fail(_blank(request_id), error, encode)
 
     def _wish(self, http: HttpRequest, peer: Peer, connection: str, request_id: str) -> Wish:
         headers = http.headers
@@ -183,21 +193,31 @@ class Desk:
                 caller.cookie = auth_token([headers["cookie"]])
         return caller
 
-    async def _built_in(self, http: HttpRequest, wish: Wish) -> bytes | None:
+    def _built_in(self, http: HttpRequest, wish: Wish, encode: Encode) -> _Answer | None:
         """Answer what is no action; None for everything else."""
-        blank, encode = _blank(wish.request_id), self._responses.encoder(wish)
         path = http.path if len(http.path) == 1 else http.path.removesuffix("/")
         if http.method == "OPTIONS":
-            return self._dispatcher.tell(blank, {}, encode)
+            return self._dispatcher.tell(_blank(wish.request_id), {}, encode)
         if (http.method, path) in (("HEAD", "/"), ("GET", "/_healthcheck")):
-            return self._dispatcher.tell(blank, None, encode)
+            return self._dispatcher.tell(_blank(wish.request_id), None, encode)
         if http.method != "GET" or path not in ("/", "/_ready"):
             return None
         if path == "/_ready":
-            error = await self._unreadiness()
-            tell, refuse = self._dispatcher.tell, self._dispatcher.refuse
-            return tell(blank, None, encode) if error is None else refuse(blank, error, encode)
-        return await self._page(http.headers, wish) if self._shows_page(http.headers) else None
+            return self._later(self._readiness(wish, encode), wish, encode)
+        return self._later(self._page(http.headers, wish), wish, encode) if self._shows_page(http.headers) else None
+
+    async def _later(self, answer: Coroutine[Any, Any, bytes], wish: Wish, encode: Encode) -> bytes:
+        try:
+            return await answer
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._failed(error, wish.request_id, encode)
+
+    async def _readiness(self, wish: Wish, encode: Encode) -> bytes:
+        error = await self._unreadiness()
+        blank = _blank(wish.request_id)
+        if error is None:
+            return self._dispatcher.tell(blank, None, encode)
+        return self._dispatcher.refuse(blank, error, encode)
 
     def _shows_page(self, headers: Mapping[str, str]) -> bool:
         """Tell whether the page is asked for; the script of a foreign site, which could read it, is refused as ever."""

@@ -13,12 +13,13 @@ from msgspec import structs
 
 from gateway.protocol.errors import api_error
 from gateway.protocol.http.heads import bad_request, expects_continue, read_head, wants_websocket
+from gateway.protocol.http.repeats import Repeats
 from gateway.protocol.http.requests import METHODS, BodyRules, HttpRequest, check_head
+from gateway.transports.http_message import Message
 
 __all__ = ["Handshake", "HttpReader"]
 
 _END_OF_HEAD = b"\r\n\r\n"
-_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
 _LENGTH_DIGITS = 20
 _CR, _A, _Z = b"\rAZ"
 _HANDSHAKE_HEADER_BYTES = 8192
@@ -26,51 +27,6 @@ _HANDSHAKE_HEADER_BYTES = 8192
 
 _FRAMING_BYTES = 1_048_576
 """What the chunks of one body may add to it: sizes, extensions, trailers."""
-
-
-class _Message:
-    """What the parser found: the callbacks of httptools."""
-
-    __slots__ = ("body", "has_head", "headers", "is_complete", "is_overrun", "size", "target")
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget it: the next one begins."""
-        self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.body: list[bytes] = []
-        self.size = 0
-        self.has_head = self.is_complete = self.is_overrun = False
-
-    def on_message_begin(self) -> None:
-        """Another message in the bytes of a chunked one: where it began is not told, so it is lost."""
-        self.is_overrun = self.is_complete
-
-    def on_url(self, url: bytes) -> None:
-        """Keep the target."""
-        if not self.is_overrun:
-            self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, without the blanks that the parser leaves; trailers mean nothing here (RFC 9110 §6.5.1)."""
-        if not self.has_head:
-            self.headers.append((name.lower(), value.rstrip(b" \t")))
-
-    def on_headers_complete(self) -> None:
-        """From here on it is body."""
-        self.has_head = True
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a piece."""
-        if not self.is_overrun:
-            self.size += len(data)
-            self.body.append(data)
-
-    def on_message_complete(self) -> None:
-        """It is whole."""
-        self.is_complete = True
 
 
 class Handshake(NamedTuple):
@@ -105,10 +61,12 @@ class HttpReader:
     __slots__ = (
         "_buffer",
         "_has_skipped",
+        "_is_repeat",
         "_message",
         "_most_head_bytes",
         "_parser",
         "_raw_bytes",
+        "_repeats",
         "_rules",
         "_searched",
         "head",
@@ -119,12 +77,13 @@ class HttpReader:
     def __init__(self, rules: BodyRules, most_head_bytes: int) -> None:
         self._rules = rules
         self._most_head_bytes = most_head_bytes
-        self._message = _Message()
+        self._message = Message()
         self._parser = HttpRequestParser(self._message)
         self._buffer = bytearray()
         self._searched = self._raw_bytes = 0
         self.head: HttpRequest | None = None
-        self._has_skipped = self.is_last = self.must_continue = False
+        self._repeats = Repeats()
+        self._has_skipped = self._is_repeat = self.is_last = self.must_continue = False
 
     @property
     def is_idle(self) -> bool:
@@ -144,6 +103,7 @@ class HttpReader:
         """Forget everything: the connection ends."""
         self._buffer.clear()
         self._message.clear()
+        self._repeats.forget()
 
     def next_request(self) -> HttpRequest | Handshake | None:
         """Take the next request.
@@ -154,18 +114,30 @@ class HttpReader:
         Raises:
             ApiError: this is not HTTP as it is taken here; where the next request would begin is not known.
         """
-        if self.head is None and self._buffer:
-            head = self._take_head()
+        if self.head is None:
+            head = self._take_head() if self._buffer else None
             if head is None:
                 return None
-            handshake = self._parse_head(head)
-            if handshake is not None:
-                return handshake
+            http = self._repeats.recall(head)
+            if http is None:
+                handshake = self._parse_head(head)
+                if handshake is not None:
+                    return handshake
+            elif not self._repeats.body_bytes:
+                return http
+            else:
+                self._begin_repeat(http)
         if self.head is None:
             return None
         if not self._message.is_complete:
             self._take_body(self.head)
         return self._whole(self.head) if self._message.is_complete else None
+
+    def _begin_repeat(self, http: HttpRequest) -> None:
+        """Wait for a body whose length is known: the parser, which has not seen the head, does not see it either."""
+        self.head = http
+        self._is_repeat = True
+        self._raw_bytes = 0
 
     def _take_head(self) -> bytes | None:
         """Take a request head out of the buffer; None if it is not all there."""
@@ -184,7 +156,7 @@ class HttpReader:
             return None
         self._searched = 0
         self._has_skipped = False
-        head = bytes(buffer[:length])
+        head = bytes(buffer) if length == len(buffer) else bytes(buffer[:length])
         del buffer[:length]
         return head
 
@@ -205,16 +177,16 @@ class HttpReader:
     def _parse_head(self, head: bytes) -> Handshake | None:
         """Parse a head, and see what can be said of it before the body."""
         is_upgrade = self._feed(head)
-        message, parser = self._message, self._parser
+        message = self._message
         end = head.find(b"\r\n")
-        if not head.endswith(_VERSIONS, 0, end):
+        version = "1.1" if head.endswith(b" HTTP/1.1", 0, end) else "1.0"
+        if version == "1.0" and not head.endswith(b" HTTP/1.0", 0, end):
             raise bad_request("the protocol must be HTTP/1.1 or HTTP/1.0", 505)
         if head.count(b" ", 0, end) != 2:  # noqa: PLR2004 - single spaces stand between three parts (RFC 9112 §3)
             raise bad_request("this is no HTTP request")
-        version = parser.get_http_version()
-        http = read_head(parser.get_method().decode(), message.target, version, message.headers)
+        http = read_head(self._parser.get_method().decode(), message.target, version, message.headers)
         self.head = http
-        if http.method == "GET" and wants_websocket(http.headers):
+        if "upgrade" in http.headers and http.method == "GET" and wants_websocket(http.headers):
             return self._handshake(http, version)
         if is_upgrade:  # to something we do not speak: the request is answered as it is (RFC 9110 §7.8)
             self._parser = HttpRequestParser(message)
@@ -227,6 +199,8 @@ class HttpReader:
         waits = not message.is_complete and not self._buffer and version != "1.0"
         self.must_continue = waits and expects_continue(http.headers)
         self._raw_bytes = 0
+        if not self.is_last and version == "1.1":
+            self._repeats.learn(head, http)
         return None
 
     def _handshake(self, http: HttpRequest, version: str) -> Handshake:
@@ -243,7 +217,11 @@ class HttpReader:
         piece = bytes(buffer if sent is None else buffer[: int(sent) - message.size])
         del buffer[: len(piece)]
         self._raw_bytes += len(piece)
-        self._feed(piece)
+        if self._is_repeat:
+            message.on_body(piece)
+            message.is_complete = message.size == self._repeats.body_bytes
+        else:
+            self._feed(piece)
         if message.size > self._rules.most_bytes or self._raw_bytes - message.size > _FRAMING_BYTES:
             raise api_error("network.http.request_too_large")
 
@@ -252,6 +230,7 @@ class HttpReader:
         self.is_last |= message.is_overrun
         body = b"".join(message.body)
         self.head = None
+        self._is_repeat = False
         message.clear()
         return structs.replace(http, body=body) if body else http
 

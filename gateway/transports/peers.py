@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from msgspec import Struct
 
-__all__ = ["Peer", "TrustedProxies", "unmapped"]
+__all__ = ["UNTOLD", "Peer", "TrustedProxies", "unmapped"]
 
 _MAPPED_PREFIX = 96  # RFC 4291 §2.5.5.2: ::ffff:0:0/96 is IPv4
 _LONGEST_NODE = 64  # an IPv6 address with its zone, brackets and port
@@ -40,6 +40,10 @@ class Peer(Struct, frozen=True):
     address: str
     is_secure: bool
     is_direct: bool
+
+
+UNTOLD = Peer("", is_secure=False, is_direct=False)
+"""A client of whom nothing is known yet."""
 
 
 class TrustedProxies:

@@ -61,7 +61,7 @@ def read_head(method: str, target: bytes, version: str, headers: Iterable[tuple[
     fields = _fields(headers)
     _check_host(fields.get("host"), version)
     _check_framing(fields, version)
-    if fields.get("expect", "100-continue").lower() != "100-continue":
+    if "expect" in fields and fields["expect"].lower() != "100-continue":
         raise bad_request("only 100-continue can be expected", 417)
     return HttpRequest(method, path, query, fields)
 
@@ -83,13 +83,12 @@ def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         if count == MAX_HEADERS:
             raise bad_request(f"there are more than {MAX_HEADERS} headers", 431)
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        known = fields.get(name)
-        if known is None:
+        if name not in fields:
             fields[name] = value
         elif name in _SINGLE:
             raise bad_request(f"there may be one header {name}")
         else:
-            fields[name] = f"{known}{'; ' if name == 'cookie' else ', '}{value}"
+            fields[name] = f"{fields[name]}{'; ' if name == 'cookie' else ', '}{value}"
     return fields
 
 
@@ -102,8 +101,7 @@ def _check_host(host: str | None, version: str) -> None:
 
 def _check_framing(fields: Mapping[str, str], version: str) -> None:
     coding = fields.get("transfer-encoding")
-    has_body = coding is not None or fields.get("content-length", "0") != "0"
-    if has_body and "upgrade" in fields:
+    if "upgrade" in fields and (coding is not None or fields.get("content-length", "0") != "0"):
         raise bad_request("a request to upgrade has no body")
     if coding is None:
         return

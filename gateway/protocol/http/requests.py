@@ -76,7 +76,9 @@ def check_head(http: HttpRequest, rules: BodyRules) -> None:
     length = http.headers.get("content-length")
     if length is not None and int(length) > rules.most_bytes:
         raise api_error("network.http.request_too_large")
-    check_content(http.headers.get("content-type"), rules.extra_types)
+    content_type = http.headers.get("content-type")
+    if content_type is not None:
+        check_content(content_type, rules.extra_types)
     if not rules.compressed and http.headers.get("content-encoding", "identity").lower() != "identity":
         raise api_error("network.http.compression_disabled")
 
@@ -93,7 +95,7 @@ def read_request(http: HttpRequest, tree: RouteTree, rules: BodyRules, request_i
     Raises:
         ApiError: of `network.http`: the body, the volatile data or the URL cannot be read, or nothing is there.
     """
-    frame, body = _body(http, rules)
+    frame, body = _body(http, rules) if http.body else (b"", None)
     jwt = _bearer(http.headers)
     if http.method == "POST" and http.path.strip("/") == _QUERY:
         return _read_query(frame, jwt, request_id)
@@ -111,6 +113,8 @@ def read_request(http: HttpRequest, tree: RouteTree, rules: BodyRules, request_i
     fields |= parameters
     if body is not None:
         fields["body"] = body
+    if not fields:
+        return Request(route.controller, route.action, request_id, fields, jwt, volatile)
     return Request(
         controller=route.controller,
         action=route.action,
@@ -126,8 +130,6 @@ def read_request(http: HttpRequest, tree: RouteTree, rules: BodyRules, request_i
 
 def _body(http: HttpRequest, rules: BodyRules) -> tuple[bytes, Any]:
     """The body as JSON text, and as the value that it stands for; a form becomes an object of texts."""
-    if not http.body:
-        return b"", None
     content_type = http.headers.get("content-type")
     media_type = check_content(content_type, rules.extra_types)
     text = inflate(http.body, http.headers.get("content-encoding"), rules.most_bytes)
@@ -137,7 +139,9 @@ def _body(http: HttpRequest, rules: BodyRules) -> tuple[bytes, Any]:
 
 def _bearer(headers: Mapping[str, str]) -> str | None:
     """The token behind the scheme, not trimmed; other schemes are no business of ours."""
-    sent = headers.get("authorization", "")
+    sent = headers.get("authorization")
+    if sent is None:
+        return None
     return sent[len(_BEARER) :] if sent[: len(_BEARER)].lower() == _BEARER else None
 
 

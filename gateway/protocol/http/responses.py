@@ -97,6 +97,7 @@ class Responses:
             "X-Content-Type-Options": "nosniff",
         }
         self._constant = _lines(lines)
+        self._beginnings: dict[tuple[int, str], str] = {}
 
     def encoder(self, wish: Wish) -> Callable[[Response], bytes]:
         """Give the encoder of one request's answer, for the dispatcher."""
@@ -145,13 +146,22 @@ class Responses:
             _vary(more, "Accept-Encoding")
         if wish.connection:
             more["Connection"] = wish.connection
+        beginning = self._beginnings.get((status, encoding)) if content_type == _JSON else None
         head = (
-            f"HTTP/1.1 {_REASONS.get(status) or f'{status} '}\r\n{self._constant}"
-            f"Content-Type: {content_type}\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n"
-            f"X-Kuzzle-Request-Id: {wish.request_id}\r\nDate: {self._date()}\r\n"
-            f"{_BY_STATUS.get(status, '')}{_lines(more) if more else ''}\r\n"
+            f"{beginning or self._beginning(status, content_type, encoding)}{len(body)}\r\n"
+            f"X-Kuzzle-Request-Id: {wish.request_id}\r\nDate: {self._date()}\r\n{_lines(more) if more else ''}\r\n"
         ).encode("latin-1")
         return head + body if wish.has_body else head
+
+    def _beginning(self, status: int, content_type: str, encoding: str) -> str:
+        """What stands before the length of the body; of JSON it is kept, there are few of them."""
+        beginning = (
+            f"HTTP/1.1 {_REASONS.get(status) or f'{status} '}\r\n{self._constant}{_BY_STATUS.get(status, '')}"
+            f"Content-Type: {content_type}\r\nContent-Encoding: {encoding}\r\nContent-Length: "
+        )
+        if content_type == _JSON and status in _REASONS:
+            self._beginnings[status, encoding] = beginning
+        return beginning
 
 
 def _lines(headers: Mapping[str, str]) -> str:

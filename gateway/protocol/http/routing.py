@@ -13,14 +13,15 @@ __all__ = ["RouteTree", "parse_query", "shown_path"]
 
 
 class _Node:
-    """One level of the tree: where each literal leads, where anything else does, and what ends here."""
+    """One level of the tree: where each literal leads, where anything else does, what ends here and its parameters."""
 
-    __slots__ = ("anything", "literals", "route")
+    __slots__ = ("anything", "literals", "parameters", "route")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.anything: _Node | None = None
         self.route: Route | None = None
+        self.parameters: tuple[str, ...] = ()
 
 
 class RouteTree:
@@ -60,7 +61,7 @@ class RouteTree:
             node = literal or node.anything
         if node is None or node.route is None:
             return None
-        return node.route, dict(zip(_parameters(node.route.path), values, strict=True))
+        return node.route, dict(zip(node.parameters, values, strict=True))
 
     def _add(self, route: Route) -> None:
         node = self._roots.setdefault(route.verb, _Node())
@@ -71,17 +72,19 @@ class RouteTree:
             else:
                 node = node.literals.setdefault(segment, _Node())
         node.route = route
+        node.parameters = _parameters(route.path)
         if ":" not in route.path:
             self._literal[route.verb, route.path] = route
 
 
 def _segments(path: str) -> list[str]:
     """Empty segments do not count; a percent sign that escapes nothing stands for itself."""
-    return [_unquoted(segment) for segment in path.split("/") if segment]
+    segments = [segment for segment in path.split("/") if segment]
+    return [_unquoted(segment) for segment in segments] if "%" in path else segments
 
 
-def _parameters(path: str) -> list[str]:
-    return [segment[1:] for segment in path.split("/") if segment.startswith(":")]
+def _parameters(path: str) -> tuple[str, ...]:
+    return tuple(segment[1:] for segment in path.split("/") if segment.startswith(":"))
 
 
 def _unquoted(text: str) -> str:
