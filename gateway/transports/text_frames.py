@@ -1,7 +1,8 @@
 """By hand: the frame that nearly every message is, a whole text in one masked frame of a client (RFC 6455 §5.2).
 
-Rules of the file: pure, and it decides nothing about a connection. What is not such a frame, down to a length that is
-not spelled in the shortest way, is left where it is for the library, which alone says what is wrong with it.
+And the one by which nearly every connection is kept alive, a ping (§5.5.2). Rules of the file: pure, and it decides
+nothing about a connection. What is not such a frame, down to a length that is not spelled in the shortest way, is left
+where it is for the library, which alone says what is wrong with it.
 """
 
 try:
@@ -9,10 +10,13 @@ try:
 except ImportError:  # pragma: no cover - as the library does where it was not compiled
     from websockets.utils import apply_mask
 
-__all__ = ["LONGEST_HEAD", "extent", "is_text", "take_texts", "text_frame"]
+__all__ = ["LONGEST_HEAD", "extent", "is_ping", "is_text", "take_pings", "take_texts", "text_frame"]
 
 _TEXT = 0x81
 """The first byte: the last frame of a message, no reserved bit, a text."""
+
+_PING, _PONG = 0x89, 0x8A
+"""Likewise; a control frame is never in parts, and its length always in the second byte (§5.5)."""
 
 _MASKED = 0x80
 _SHORT, _LONG = 126, 127
@@ -57,6 +61,35 @@ def take_texts(data: bytes, at: int, most: int, texts: list[bytes]) -> int:
         if stop > end or length > most:
             break
         texts.append(apply_mask(data[start:stop], data[start - _KEY_BYTES : start]))
+        at = stop
+    return at
+
+
+def is_ping(data: bytes, at: int) -> bool:
+    """Tell whether a frame that may be one for `take_pings` begins at a place inside the data."""
+    return data[at] == _PING
+
+
+def take_pings(data: bytes, at: int, most: int, pongs: list[bytes]) -> int:
+    """Take the pings that stand one behind the other, as long as each is whole and as it should be.
+
+    Args:
+        data: what was received.
+        at: where a frame begins, with no message in progress.
+        most: longest payload, in bytes.
+        pongs: the frames that answer them are added to it (RFC 6455 §5.5.3).
+
+    Returns:
+        Where the first begins that was not taken.
+    """
+    end = len(data)
+    while end - at >= 2 + _KEY_BYTES and data[at] == _PING:
+        length = data[at + 1] - _MASKED
+        start = at + 2 + _KEY_BYTES
+        stop = start + length
+        if not 0 <= length < _SHORT or stop > end or length > most:
+            break
+        pongs.append(b"%c%c%b" % (_PONG, length, apply_mask(data[start:stop], data[start - _KEY_BYTES : start])))
         at = stop
     return at
 

@@ -1,9 +1,9 @@
 """Bytes ⇄ frames: `websockets` with the limits and the manners that it lacks (RFC 6455). Sans-I/O.
 
-Rules of the file: the only one that knows the library; knows no socket and no clock. A whole text in one frame is
-taken by hand (`text_frames`), everything else by the library. That is sound because both stand at the same place of
-the stream: the library is given every byte of a frame from its first on, no byte of any other, and nothing is taken
-by hand but between its messages and while the connection is open. It is made when it is first needed.
+Rules of the file: the only one that knows the library; knows no socket and no clock. A whole text in one frame and a
+ping are taken by hand (`text_frames`), everything else by the library. That is sound because both stand at the same
+place of the stream: the library is given every byte of a frame from its first on, no byte of any other, and nothing is
+taken by hand but between its messages and while the connection is open. It is made when it is first needed.
 """
 
 import logging
@@ -21,13 +21,15 @@ from gateway.protocol.errors import ApiError, api_error
 from gateway.protocol.http.heads import bad_request
 from gateway.security.origins import Origins
 from gateway.transports.http_reader import Handshake
-from gateway.transports.text_frames import LONGEST_HEAD, extent, is_text, take_texts, text_frame
+from gateway.transports.text_frames import LONGEST_HEAD, extent, is_ping, is_text, take_pings, take_texts, text_frame
 from gateway.transports.traffic import Limits
 
 __all__ = ["CloseCode", "Frame", "Frames", "Opcode", "Opening"]
 
 _SWITCHING = 101
 _UPGRADE_REQUIRED = 426
+_ANSWERED = Frame(Opcode.PING, b"")
+"""Stands for pings that have their pongs: for whoever counts what was heard."""
 
 # At DEBUG the library logs whole frames, tokens included; whatever the gateway's level, that must not be.
 _library_log = logging.getLogger("latchgate.websockets")
@@ -169,6 +171,11 @@ class Frames:
         while at < end and not self.is_over:
             if self._library is None or self._library.is_between_messages:
                 at = take_texts(data, at, self._limits.max_message_bytes, cast("list[bytes]", received))
+                if at < end and is_ping(data, at):
+                    at, began = take_pings(data, at, self._limits.max_message_bytes, self._writes), at
+                    if at > began:
+                        received.append(_ANSWERED)
+                        continue
             if at < end:
                 at = self._hand_over(data, at, received)
         return received

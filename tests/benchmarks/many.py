@@ -2,10 +2,12 @@
 
 Four crowds, one for each of two gateways and of two bare Sans-I/O echoes: a small one and a large one, of 10,000
 connections if the system's limit of open files allows that many. Each connection has asked one request, with an API
-key of its own where there are keys. Then the same requests go to the small and the large crowd, in turns.
+key of its own where there are keys. Then the same requests go to the small and the large crowd, in turns; both have
+kept alive before in the same ways, because that leaves something behind too.
 """
 
 import contextlib
+import statistics
 import subprocess
 import sys
 import time
@@ -29,6 +31,9 @@ LEAST = 100  # connections; with fewer nothing is seen of what one takes, nor of
 OWN_FILES = 500  # of a server, beside its connections
 PING_EVERY = 2.0  # seconds: the SDK's `pingInterval` (sdk.md §1)
 SETTLE = 1.0
+SLICES, SLICE = 6, 0.4
+"""Windows of a round for each kind of asking, and seconds that one takes at least: 40 of the kernel's ticks."""
+
 SILENCE = 5.0  # seconds at least: a sweep over 10,000 connections is a few of the kernel's ticks of 10 ms
 STAYS = {"LATCHGATE_WEBSOCKET_IDLE_TIMEOUT_MS": "3600000"}
 """A silent connection is not dropped before the end of the run; how it is looked after is the same."""
@@ -106,15 +111,19 @@ def fill(crowd: Gathered, count: int) -> Figure:
     return slope(points)
 
 
+def keep_alives(crowd: Gathered, seconds: float) -> dict[str, Ping]:
+    """The ways in which a crowd keeps alive; Kuzzle's text is nothing special to the peer."""
+    orders = {"ping": Ping(PING_EVERY, seconds)}
+    return orders if crowd.running.entrant.module else {**orders, "app_ping": Ping(PING_EVERY, seconds, "text")}
+
+
 def rest(crowd: Gathered, rounds: int, seconds: float) -> dict[str, Figure | None]:
     """Fill the crowd and measure what it costs while nobody asks; microseconds per second and connection."""
     seconds = max(seconds, SILENCE)
     nothing = idle_cost(crowd, seconds)
     memory = fill(crowd, crowd_size())
     count = crowd.tell(Open(0)).connections
-    orders: dict[str, Ping | None] = {"silent": None, "ping": Ping(PING_EVERY, seconds)}
-    if not crowd.running.entrant.module:
-        orders["app_ping"] = Ping(PING_EVERY, seconds, "text")
+    orders: dict[str, Ping | None] = {"silent": None, **keep_alives(crowd, seconds)}
     costs: dict[str, list[float]] = {name: [] for name in orders}
     for _ in range(rounds):
         for name, order in orders.items():
@@ -124,18 +133,25 @@ def rest(crowd: Gathered, rounds: int, seconds: float) -> dict[str, Figure | Non
 
 
 def grow(few: Gathered, many: Gathered, rounds: int, seconds: float) -> dict[str, Figure | None]:
-    """How much dearer a request is among many connections, when few of them ask and when all do, in turns."""
+    """How much dearer a request is among many connections, when few of them ask and when all do, in turns.
+
+    A round is made of short windows in turns, forwards and backwards, and each kind counts with its median: other work
+    on the machine changes what a request costs by half from one second to the next, and must not meet one kind alone.
+    """
     count = many.tell(Open(0)).connections
+    asked = {"alone": (few, FEW), "few_ask": (many, FEW), "all_ask": (many, count)}
     ratios: dict[str, list[float]] = {"few_ask": [], "all_ask": []}
-    for number in range(rounds):
-        small = few.ask(Ask(FEW, FEW, seconds)).server_us if number % 2 == 0 else 0.0
-        some = many.ask(Ask(FEW, FEW, seconds)).server_us
-        every = many.ask(Ask(count, FEW, seconds)).server_us
-        small = small or few.ask(Ask(FEW, FEW, seconds)).server_us
-        print(f"  {many.running.entrant.title}: {small:.1f}, {some:.1f}, {every:.1f} µs", flush=True)
-        ratios["few_ask"].append(some / small)
-        ratios["all_ask"].append(every / small)
-    return {name: figure(found) for name, found in ratios.items()}
+    for _ in range(rounds):
+        found: dict[str, list[float]] = {name: [] for name in asked}
+        for number in range(SLICES):
+            for name in asked if number % 2 == 0 else reversed(asked):
+                crowd, among = asked[name]
+                found[name].append(crowd.ask(Ask(among, FEW, max(seconds / SLICES, SLICE))).server_us)
+        cost = {name: statistics.median(each) for name, each in found.items()}
+        print(f"  {many.running.entrant.title}: {', '.join(f'{each:.1f}' for each in cost.values())} µs", flush=True)
+        for name, each in ratios.items():
+            each.append(cost[name] / cost["alone"])
+    return {name: figure(each) for name, each in ratios.items()}
 
 
 def crowd_size() -> int:
@@ -158,7 +174,10 @@ def measure_crowds(rounds: int, seconds: float) -> dict[str, Figure]:
     for entrant in SERVERS:
         prefix = "" if not entrant.module else f"{entrant.name}."
         with gathered(entrant, MANY) as many, gathered(entrant, FEW) as few:
-            few.tell(Open(FEW, [few.running.token] if few.running.token else []))
-            own = rest(many, 2, seconds) | grow(few, many, rounds, seconds)
+            few.tell(Open(FEW, mint(few.running.port, FEW) if few.running.token else []))
+            own = rest(many, 2, seconds)
+            for order in keep_alives(few, PING_EVERY).values():
+                few.tell(order)
+            own |= grow(few, many, rounds, seconds)
             found |= {prefix + name: each for name, each in own.items()}
     return {name: each for name, each in found.items() if each is not None}

@@ -221,6 +221,13 @@ def texts(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
+def pings(draw: st.DrawFn) -> bytes:
+    """The other one, mostly as short as clients send it."""
+    payload = draw(payloads)[: draw(st.sampled_from([0, 0, 9, 125, 126]))]
+    return spelled(0x89, draw(keys), len(payload), 2 if len(payload) > 125 else 0, payload)
+
+
+@st.composite
 def any_frames(draw: st.DrawFn) -> bytes:
     """A frame of any shape, sound or not."""
     payload = draw(payloads)
@@ -241,7 +248,9 @@ def messages(draw: st.DrawFn) -> bytes:
     return whole + draw(st.sampled_from([b"", b"", b"", b"", frame(b"\x03\xe8", CLOSE)]))
 
 
-streams = st.lists(texts() | texts() | messages() | any_frames() | st.binary(max_size=4), max_size=8).map(b"".join)
+streams = st.lists(texts() | texts() | pings() | messages() | any_frames() | st.binary(max_size=4), max_size=8).map(
+    b"".join
+)
 actions = st.sampled_from(sorted(ACTIONS))
 
 
@@ -307,6 +316,10 @@ CORPUS: dict[str, bytes] = {
     ),
     "binary": frame(b"a", BINARY) + TALE + frame(b"b", BINARY) + TALE,
     "pings": frame(b"1", PING) + TALE + frame(b"2", PING) + frame(b"3", PING) + TALE + frame(b"", PONG),
+    "ping not masked": frame(b"1", PING) + frame(b"2", PING, masked=False) + TALE,
+    "ping too long": frame(b"x" * 125, PING) + frame(b"x" * 126, PING) + TALE,
+    "pings behind what only the library takes": frame(b"a", BINARY) + frame(b"1", PING) + TALE + frame(b"2", PING),
+    "ping, then close": frame(b"1", PING) + frame(b"", CLOSE) + frame(b"2", PING),
     "parts": b"".join(fragments(b"a", b"b", b"c")) + TALE + b"".join(fragments(b"", b"")) + TALE,
     "ping between parts": frame(b"a", fin=False) + frame(b"1", PING) + frame(b"b", CONTINUATION) + TALE,
     "text between parts": TALE + frame(b"a", fin=False) + TALE + frame(b"b", CONTINUATION),
@@ -367,6 +380,6 @@ async def test_the_two_are_not_the_same() -> None:
     """The one side never meets the library while all goes well; the other meets it with every byte."""
     ours, theirs = _side(Frames), _side(LibraryOnly)
     for side in (ours, theirs):
-        side.take(TALE)
+        side.take(TALE + frame(b"?", PING) + frame(b"!"))
 
     assert (None, False) == (ours.connection._frames._library, theirs.connection._frames._library is None)

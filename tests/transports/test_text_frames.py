@@ -1,12 +1,12 @@
-"""The one frame that is read by hand: what is taken, what is left, and how far a frame of any shape reaches."""
+"""The two frames that are read by hand: what is taken, what is left, and how far a frame of any shape reaches."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.transports.text_frames import extent, is_text, take_texts, text_frame
+from gateway.transports.text_frames import extent, is_ping, is_text, take_pings, take_texts, text_frame
 from tests.fuzz.budget import examples
-from tests.transports.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, Received, frame, frames_in
+from tests.transports.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Received, frame, frames_in
 
 MOST = 1000
 
@@ -56,6 +56,41 @@ def test_everything_else_is_left_where_it_is(left: bytes) -> None:
     assert (len(before), []) == taken(before + left, len(before))
 
 
+@examples(200)
+@given(st.lists(st.binary(max_size=125), max_size=5))
+def test_pings_are_answered_with_what_was_in_them(payloads: list[bytes]) -> None:
+    """One behind the other, each whole, each with a pong of its own (RFC 6455 §5.5.3)."""
+    sent = b"".join(frame(payload, PING) for payload in payloads)
+    pongs: list[bytes] = []
+
+    assert len(sent) == take_pings(sent, 0, MOST, pongs)
+    assert [Received(PONG, payload) for payload in payloads] == list(frames_in(b"".join(pongs)))
+
+
+NO_PINGS = {
+    "nothing": b"",
+    "head without key": frame(b"", PING)[:5],
+    "cut short": frame(b"abc", PING)[:-1],
+    "not masked": frame(b"hello, world", PING, masked=False),
+    "in parts": frame(b"a", PING, fin=False),
+    "too long for a control frame": frame(b"x" * 126, PING),
+    "length in two bytes": b"\x89\xfe\x00\x05\x00\x00\x00\x00hello",
+    "too long for us": frame(b"x" * 11, PING),
+    "pong": frame(b"a", PONG),
+    "text": frame(b"a"),
+    **{f"reserved bit {bit}": frame(b"a", PING, reserved=bit) for bit in (1, 2, 4)},
+}
+
+
+@pytest.mark.parametrize("left", NO_PINGS.values(), ids=NO_PINGS)
+def test_what_is_no_ping_in_order_is_left_where_it_is(left: bytes) -> None:
+    """Those before it are answered."""
+    before, pongs = frame(b"?", PING), list[bytes]()
+
+    assert len(before) == take_pings(before + left, 0, 10, pongs)
+    assert [Received(PONG, b"?")] == list(frames_in(b"".join(pongs)))
+
+
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 2**32, 2**64 - 1])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, 15])
@@ -70,8 +105,9 @@ def test_a_head_tells_how_far_its_frame_reaches(opcode: int, length: int, masked
 
 
 def test_the_first_byte_tells_whether_a_look_is_worth_it() -> None:
-    """A whole text, and nothing else."""
+    """A whole text, or a ping, and nothing else."""
     assert [0x81] == [first for first in range(256) if is_text(bytes((first,)), 0)]
+    assert [0x89] == [first for first in range(256) if is_ping(bytes((first,)), 0)]
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
