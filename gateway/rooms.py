@@ -43,7 +43,7 @@ from gateway.security.strategies import Strategies, Strategy
 from gateway.security.tokens import Signer
 from gateway.security.upkeep import Upkeep, ending
 from gateway.security.users import USER_SCHEMA, Owned, Portraits, SelfController, Users, UsersController
-from gateway.sources import new_id, new_jti, new_kuid, new_secret, now
+from gateway.sources import new_id, new_jti, new_kuid, new_ordered_id, new_secret, now
 from gateway.storage.certain_insert import CertainInsert
 from gateway.storage.mongo import Collection, Database
 from gateway.storage.queries import Schema
@@ -261,7 +261,7 @@ class Rooms:
                 most_hits=self._config.limits.documents_fetch_count,
             ),
             now=self._now,
-            new_id=new_id,
+            new_id=lambda: new_ordered_id(self._now()),
             new_jti=new_jti,
         )
 

@@ -10,9 +10,10 @@ from random import SystemRandom
 
 from gateway.security.names import human_name
 
-__all__ = ["http_date", "new_id", "new_jti", "new_kuid", "new_node_name", "new_secret", "now"]
+__all__ = ["http_date", "new_id", "new_jti", "new_kuid", "new_node_name", "new_ordered_id", "new_secret", "now"]
 
 _SECRET_BYTES = 64
+_TIMESTAMP_MASK = (1 << 48) - 1
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
@@ -25,6 +26,19 @@ def new_id() -> str:
     """A UUID of version 4 (RFC 9562 §5.4): every answer over HTTP needs one, and `uuid` takes twice as long."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+
+
+def new_ordered_id(now: int) -> str:
+    """A UUID of version 7 (RFC 9562 §5.7): 48 bits of time, then 74 random ones.
+
+    For what is stored by the million: such ids come to the end of their index, and all others are left in peace.
+
+    Args:
+        now: milliseconds since the epoch.
+    """
+    time_digits = f"{now & _TIMESTAMP_MASK:012x}"
+    digits = os.urandom(10).hex()
+    return f"{time_digits[:8]}-{time_digits[8:]}-7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
 
 def new_kuid(readable: bool) -> str:  # noqa: FBT001 - the shape that `Users` is handed

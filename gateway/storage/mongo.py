@@ -65,6 +65,7 @@ _log = logging.getLogger("latchgate.storage")
 
 _LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
 _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
+_LONGEST_BUILD_S = 3600.0  # of an index; a million keys take some seconds
 _LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
@@ -208,10 +209,16 @@ class Collection:
         self._reads: dict[str, GroupRead[str, Document]] = {}
 
     async def index(self, *keys: str, unique: bool = False, expire: bool = False) -> None:
-        """Make sure of an index over the keys; `expire` deletes a document once the date in its key has passed."""
+        """Make sure of an index over the keys; building it may take an hour.
+
+        Args:
+            keys: paths of the fields.
+            unique: no two documents have the same.
+            expire: a document is deleted once the date in its key has passed.
+        """
         options: dict[str, Any] = {"expireAfterSeconds": 0} if expire else {}
         model = IndexModel([(key, 1) for key in keys], unique=unique, **options)
-        with _translated():
+        with _translated(), pymongo.timeout(_LONGEST_BUILD_S):
             await self._collection.create_indexes([model])
 
     async def get(self, key: str, field: str = "_id") -> Document | None:

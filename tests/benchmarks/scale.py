@@ -4,17 +4,20 @@ Two gateways, each over a MongoDB of its own: one with 1,000 API keys, one with 
 requests go to both in turns, and what counts is the ratio of the CPU that one request costs, gateway and database
 together. Users and keys are put into the databases directly; filling the large one takes about a minute. `make bench`
 does the same for two kinds of requests with 100,000 keys, which is what its time allows.
+
+A checkpoint, for which MongoDB writes all that has changed, comes once a minute: into some windows and not into others.
+So the databases make none by themselves here. One comes before the windows of each kind of request, and what is written
+in them, for a minute at each size, is charged with the one behind them. Some is written before that minute and does not
+count: what a database was just filled with does not lie in its memory yet, as it does in service.
 """
 
 import argparse
-import asyncio
 import datetime as dt
 import hashlib
 import statistics
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,15 +26,15 @@ from typing import Any
 import msgspec
 from pymongo import MongoClient, WriteConcern
 
+from gateway.sources import new_ordered_id
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.generator import Measure
 from tests.benchmarks.pages import PAGE, read_data, write_section
-from tests.benchmarks.processes import free_port, pin, serve
+from tests.benchmarks.processes import cpu_seconds, free_port, pin, serve
 from tests.benchmarks.records import record
 from tests.benchmarks.renewing import renew
 from tests.benchmarks.report import Scale, table
-from tests.benchmarks.stage import GENERATOR_CORE, OPEN, SERVER_CORE
-from tests.client import connected
+from tests.benchmarks.stage import GENERATOR_CORE, OPEN, SERVER_CORE, mint
 from tests.mongod import start_mongod, stop_mongod
 
 __all__ = ["fill", "main", "measure_growth"]
@@ -42,10 +45,20 @@ SMALL, MIDDLE, LARGE = 1_000, 100_000, 1_000_000
 
 BATCH = 5_000
 CREATED = 1_700_000_000_000
+APART = 60
+"""Milliseconds between two keys of those that are there: a million in 17 hours."""
 USER = "user-50"
 
+WRITING = "security:createApiKey"
+BEFOREHAND = 5.0
+"""Seconds of writing that do not count."""
+MINUTE = 60.0
+"""Seconds between two checkpoints, and how long is written at each size."""
+STEADY = ("auth:checkToken", "auth:getCurrentUser")
+"""So cheap that a little of something else shows, and quickly measured: twice the rounds."""
+
 REQUESTS: dict[str, dict[str, Any]] = {
-    "security:createApiKey": {"userId": USER, "body": {"description": "d"}},
+    WRITING: {"userId": "$OWNER", "body": {"description": "d"}},
     "auth:checkToken": {"body": {"token": "$TOKEN"}},
     "auth:getCurrentUser": {"jwt": "$TOKEN"},
     "security:searchApiKeys, first page": {"userId": "user-51"},
@@ -58,12 +71,25 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 class Server(msgspec.Struct):
-    """A gateway that runs: its port, its process, its database's, the token of a key in it."""
+    """A gateway that runs: its port, its process, its database's and where that is, the token of a key in it."""
 
     port: int
     pid: int
     mongod_pid: int
+    uri: str
     token: str
+
+    def checkpoint(self) -> float:
+        """Have the database write what has changed; return how many seconds of CPU that took."""
+        before = cpu_seconds(self.mongod_pid).mongod
+        command(self.uri, {"fsync": 1})
+        return cpu_seconds(self.mongod_pid).mongod - before
+
+
+def command(uri: str, words: Mapping[str, Any]) -> None:
+    """Have a database do something."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        client.admin.command(dict(words))
 
 
 def fill(uri: str, users: int) -> None:
@@ -75,13 +101,16 @@ def fill(uri: str, users: int) -> None:
             names = [f"user-{number}" for number in range(first, min(first + BATCH, users))]
             content = {"profileIds": ["default"]}
             database["users"].insert_many([{"_id": name, "content": content, "_kuzzle_info": info} for name in names])
-            database["api-keys"].insert_many([key(name, n) for name in names for n in range(KEYS_EACH)])
+            keys = [(name, n) for name in names for n in range(KEYS_EACH)]
+            database["api-keys"].insert_many(
+                [key(name, n, CREATED + (first * KEYS_EACH + place) * APART) for place, (name, n) in enumerate(keys)]
+            )
 
 
-def key(owner: str, number: int) -> dict[str, Any]:
+def key(owner: str, number: int, created: int) -> dict[str, Any]:
     """A stored API key; nobody has its token."""
     mark = hashlib.sha256(f"{owner}/{number}".encode()).hexdigest()
-    return record(str(uuid.uuid4()), owner, f"key {number}", mark, CREATED)
+    return record(new_ordered_id(created), owner, f"key {number}", mark, created)
 
 
 @contextmanager
@@ -91,27 +120,21 @@ def started(keys: int) -> Iterator[Server]:
         mongod, uri = start_mongod(Path(folder))
         stack.callback(stop_mongod, mongod)
         port = free_port()
-        command = [sys.executable, "-m", "gateway", "serve", "--port", str(port), "--mongodb-uri", uri]
-        pid = stack.enter_context(serve(command, port, {**OPEN, "LATCHGATE_LOGGING_LEVEL": "warning"}))
+        words = [sys.executable, "-m", "gateway", "serve", "--port", str(port), "--mongodb-uri", uri]
+        pid = stack.enter_context(serve(words, port, {**OPEN, "LATCHGATE_LOGGING_LEVEL": "warning"}))
         fill(uri, keys // KEYS_EACH)
+        command(uri, {"setParameter": 1, "syncdelay": 0})  # no checkpoints but those that are asked for
         pin(pid, SERVER_CORE)
         process = mongod._process
         if process is None:
             raise RuntimeError("mongod is gone")
-        yield Server(port, pid, process.pid, asyncio.run(new_token(port)))
+        yield Server(port, pid, process.pid, uri, mint(port)[0])
 
 
-async def new_token(port: int) -> str:
-    """Mint a key for a user and return its token."""
-    async with connected(port) as client:
-        made = await client.succeed("security:createApiKey", userId=USER, body={"description": "for the benchmark"})
-        return str(made["_source"]["token"])
-
-
-def cost(server: Server, name: str, arguments: dict[str, Any], seconds: float) -> float:
-    """Microseconds per request of one kind, all in all: 16 connections, one request in flight on each."""
+def window(server: Server, name: str, seconds: float) -> Measure:
+    """What one kind of request costs for so long: 16 connections, one request in flight on each."""
     controller, action = name.split(",", maxsplit=1)[0].split(":")
-    request = {"controller": controller, "action": action, "requestId": "$ID", **arguments}
+    request = {"controller": controller, "action": action, "requestId": "$ID", **REQUESTS[name]}
     template = msgspec.json.encode(request).decode().replace("$TOKEN", server.token)
     options = {
         "--url": f"ws://127.0.0.1:{server.port}",
@@ -128,19 +151,44 @@ def cost(server: Server, name: str, arguments: dict[str, Any], seconds: float) -
         [sys.executable, "-m", "tests.benchmarks.load", *words], capture_output=True, text=True, check=True
     )
     found = msgspec.json.decode(done.stdout, type=Measure)
-    return found.server_us + found.mongod_us
+    print(f"    {name}: gateway {found.server_us:.1f}, MongoDB {found.mongod_us:.1f} µs", flush=True)
+    return found
+
+
+def in_turns(servers: Mapping[int, Server], name: str, rounds: int, seconds: float) -> dict[int, list[float]]:
+    """Microseconds per request of one kind, all in all, of each round at each size; a share of a checkpoint too."""
+    found: dict[int, list[Measure]] = {size: [] for size in servers}
+    for server in servers.values():
+        if name == WRITING:
+            window(server, name, BEFOREHAND)
+        server.checkpoint()
+    for number in range(rounds):
+        turn = list(servers.items())
+        for size, server in turn if number % 2 == 0 else reversed(turn):
+            found[size].append(window(server, name, seconds))
+    costs: dict[int, list[float]] = {}
+    for size, measures in found.items():
+        time, requests = rounds * seconds, sum(measure.requests for measure in measures)
+        share = servers[size].checkpoint() * time / MINUTE / requests * 1e6 if name == WRITING else 0.0
+        costs[size] = [measure.server_us + measure.mongod_us + share for measure in measures]
+    return costs
 
 
 def costs(
-    servers: Mapping[int, Server], names: Sequence[str], rounds: int, seconds: float
+    servers: Mapping[int, Server], names: Sequence[str], rounds: int, seconds: float, writing: float
 ) -> Iterator[tuple[str, dict[int, list[float]]]]:
-    """For each kind of request what it costs at each size, in turns."""
+    """For each kind of request what it costs at each size, in turns.
+
+    Args:
+        servers: size → gateway.
+        names: kinds of requests.
+        rounds: so many windows at each size.
+        seconds: length of a window.
+        writing: length of one in which is written.
+    """
     for name in names:
-        found: dict[int, list[float]] = {size: [] for size in servers}
-        for number in range(rounds):
-            turn = list(servers.items())
-            for size, server in turn if number % 2 == 0 else reversed(turn):
-                found[size].append(cost(server, name, REQUESTS[name], seconds))
+        times = rounds * 2 if name in STEADY else rounds
+        found = in_turns(servers, name, times, writing if name == WRITING else seconds)
         shown = ", ".join(f"{size:,} keys: {statistics.median(each):.0f} µs" for size, each in found.items())
         print(f"  {name}: {shown}", flush=True)
         yield name, found
@@ -155,7 +203,7 @@ def measure_growth(rounds: int, seconds: float) -> dict[str, Figure]:
     """What `make bench` measures: the figures `keys:controller:action`, ratios of 100,000 keys to 1,000."""
     with ExitStack() as stack:
         servers = {size: stack.enter_context(started(size)) for size in (SMALL, MIDDLE)}
-        found = list(costs(servers, ("security:createApiKey", "auth:checkToken"), rounds, seconds))
+        found = list(costs(servers, (WRITING, "auth:checkToken"), rounds, seconds, writing=seconds))
     ratios = {f"keys:{name}": growth(of_size) for name, of_size in found}
     return {name: ratio for name, ratio in ratios.items() if ratio is not None}
 
@@ -176,12 +224,12 @@ def main() -> int:
     """Measure and print; with --write, into the page and beside it too."""
     parser = argparse.ArgumentParser(description="how much a full database costs")
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     with ExitStack() as stack:
         servers = {size: stack.enter_context(started(size)) for size in (SMALL, LARGE)}
-        found = dict(costs(servers, list(REQUESTS), given.rounds, given.seconds))
+        found = dict(costs(servers, list(REQUESTS), given.rounds, given.seconds, writing=MINUTE / given.rounds))
     headings = ["request", *(f"µs at {size:,} keys" for size in (SMALL, LARGE)), "ratio", "rounds"]
     text = table(headings, [row(name, each) for name, each in found.items()])
     print(text)

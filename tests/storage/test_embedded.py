@@ -113,6 +113,20 @@ def is_gone(place: Place) -> bool:
     return has_ended(place.pid) and not Path(place.socket).parent.exists()
 
 
+async def test_what_is_in_the_journal_may_wait_in_the_cache_for_the_checkpoint(served: Path) -> None:
+    """More of the cache than the fifth beyond which MongoDB by itself would have every writer write pages, too."""
+    async with connected(read_place(served).socket) as client:
+        notes = client.test.get_collection("many", write_concern=WriteConcern(w=1))
+        fullest = 0.0
+        for _ in range(60):
+            await notes.insert_many([{"text": os.urandom(20_000)} for _ in range(50)])
+            cache = (await client.admin.command("serverStatus"))["wiredTiger"]["cache"]
+            fullest = max(fullest, cache["tracked dirty bytes in the cache"] / cache["maximum bytes configured"])
+        await notes.drop()
+
+    assert 0.25 < fullest < 0.85
+
+
 async def test_a_majority_write_reaches_a_change_stream(served: Path) -> None:
     """A direct connection serves majority writes and the change stream that tells of them."""
     async with connected(read_place(served).socket) as client:
