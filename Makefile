@@ -1,4 +1,5 @@
-# What CI runs is `make check`, `make autobahn` and `make schemathesis`; what a newcomer needs is `make run` and `make test`.
+# What CI runs is `make check`, `make autobahn` and `make schemathesis`, beside the base of a pull request `make
+# bench-compare`; what a newcomer needs is `make run` and `make test`.
 .PHONY: run test demo install check bench bench-write bench-scale bench-compare anatomy chaos autobahn schemathesis format docs lock install-locked clean
 
 # The newest Python that really runs; `make PYTHON=/path/to/python` to choose another.

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from tests.benchmarks.report import Report, Result
 
-__all__ = ["GROUPS", "chart"]
+__all__ = ["GROUPS", "LABELS", "chart", "step"]
 
 WIDTH, MARGIN, LABELS = 920, 24, 312  # of the picture, of its edges, of the names of the bars; in pixels
 BAR, GAP, HEAD, FOOT = 20, 7, 40, 42
@@ -34,6 +34,10 @@ GROUPS = (
     Group("server:now, 8 in flight per connection", ("now", "picows", "sansio", "websockets"), 8),
     Group(
         "with an API key in every frame, 8 in flight", ("now_anonymous", "now_key", "check_token", "current_user"), 8
+    ),
+    Group(
+        "auth:checkToken and auth:getCurrentUser",
+        ("check_token_again", "fastapi_check_token", "current_user_again", "fastapi_current_user"),
     ),
     Group("durable createApiKey, 8 in flight", ("create", "insert_many", "fastapi"), 8),
     Group("connect and first request", ("connect", "sansio_connect")),

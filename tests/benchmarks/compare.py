@@ -1,10 +1,10 @@
 """A change against another commit: `python -m tests.benchmarks.compare --against REF` (`make bench-compare REF=…`).
 
 The gateway as it stands in this tree, changes that are not committed included, and the gateway of another commit,
-unpacked into a temporary folder, run at the same time and are measured in turns, both with the generators of this
-tree and the libraries of this environment. What counts is the ratio of the server's CPU. How far to believe it is
-told by the column `rounds`, how far apart single rounds are, and by `best`, the ratio of the two cheapest rounds.
-With `--limit` the exit status says whether the change is slower than that.
+unpacked into a temporary folder, run at the same time and are measured in short turns, both with the generators of
+this tree and the libraries of this environment. What counts is the ratio of the server's CPU, the median over the
+turns. How far to believe it is told by the column `spread`, in which the true median lies with 95 % probability, and by
+`best`, the ratio of the two cheapest turns. With `--limit` the exit status says whether the change is slower than that.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
@@ -32,10 +32,11 @@ from tests.benchmarks.contests import (
     Entrant,
     Work,
 )
-from tests.benchmarks.report import Report, Result, facts, markdown, ratio
-from tests.benchmarks.stage import Running, play, start
+from tests.benchmarks.report import Ratio, Report, Result, facts, markdown, ratio
+from tests.benchmarks.stage import Running, start
+from tests.benchmarks.turns import play, players
 
-__all__ = ["JOBS", "UnknownCommitError", "main", "unpacked"]
+__all__ = ["JOBS", "UnknownCommitError", "main", "too_slow", "unpacked"]
 
 
 class UnknownCommitError(Exception):
@@ -99,12 +100,13 @@ def compare(job: Job, servers: list[Running], given: argparse.Namespace) -> list
         server._replace(entrant=server.entrant._replace(work=job.work, title=f"{job.title}, {server.entrant.title}"))
         for server in servers
     ]
-    return play(at_work, job.depth, given.rounds, given.seconds)
+    with players(at_work) as playing:
+        return play(playing, job.depth, given.seconds)
 
 
 def run(given: argparse.Namespace, tree: Path) -> Report:
     """Every job that both gateways can do; the first entrant is this tree."""
-    settings = f"{given.rounds} rounds of {given.seconds:g} s, {CONNECTIONS} connections, against {given.against}"
+    settings = f"{given.seconds:g} s of each in slices, {CONNECTIONS} connections, against {given.against}"
     about = facts(settings)
     results, ratios = [], []
     with contextlib.ExitStack() as stack:
@@ -121,31 +123,38 @@ def run(given: argparse.Namespace, tree: Path) -> Report:
     return Report(about, results, ratios)
 
 
-def arguments() -> argparse.Namespace:
+def too_slow(ratios: Sequence[Ratio], limit: float | None) -> list[str]:
+    """A line for each ratio above the limit."""
+    slow = [each for each in ratios if limit is not None and each.server_cpu > limit]
+    return [f"above {limit:g}: {each.title}, depth {each.depth}: {each.server_cpu:.3f}" for each in slow]
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.compare")
     parser.add_argument("--against", required=True, metavar="REF", help="a commit, a branch, a tag")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a window")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each kind of request on each side, in slices")
     parser.add_argument("--only", nargs="+", choices=JOBS, default=list(JOBS), help="these requests alone")
     parser.add_argument("--limit", type=float, help="fail if the CPU ratio of any is above, as 1.05")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main() -> int:
-    """Exit status 1 when a reply was wrong or missing, or a ratio is above the limit; 2 when REF is no commit."""
-    given = arguments()
+def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Compare with a commit of the repository at `root`.
+
+    Exit status 1 when a reply was wrong or missing, or a ratio is above the limit; 2 when REF is no commit.
+    """
+    given = arguments(words)
     try:
-        with unpacked(given.against) as tree:
+        with unpacked(given.against, root) as tree:
             report = run(given, tree)
     except UnknownCommitError as error:
         print(error, file=sys.stderr)
         return 2
     print(f"\n{markdown(report)}")
     wrong = any(result.median.errors for result in report.results)
-    slow = [each for each in report.ratios if given.limit is not None and each.server_cpu > given.limit]
-    for each in slow:
-        print(f"above {given.limit:g}: {each.title}, depth {each.depth}: {each.server_cpu:.3f}", file=sys.stderr)
+    slow = too_slow(report.ratios, given.limit)
+    print(*slow, sep="\n", end="\n" if slow else "", file=sys.stderr)
     return int(wrong or bool(slow))
 
 

@@ -34,8 +34,8 @@ class Work(NamedTuple):
     Attributes:
         generator: a module beside this one.
         scheme: of the server's URL.
-        options: of the generator, beside the common ones; "$TOKEN" in them is an API key of the server's.
-        durable: whether the database has to write.
+        options: of the generator, those that say what is asked; "$TOKEN" in them is an API key of the server's.
+        durable: whether the database takes part in each request.
         fresh: whether each request comes on a new connection.
         connections: at a time.
         serves: the generator does the work itself, so it runs on the server's core.
@@ -62,7 +62,9 @@ class Entrant(NamedTuple):
         repeats: whether it repeats an answer of the gateway, which has to be there first.
         tree: the sources that it runs from.
         workers: of a gateway.
-        shares: the name of a gateway in the same contest that answers these requests too; empty for one of its own.
+        shares: the name of a server in the same contest that answers these requests too; empty for one of its own.
+        mints: a peer of which API keys can be had, as of the gateway.
+        keys: that its database holds before it starts.
     """
 
     name: str
@@ -74,19 +76,30 @@ class Entrant(NamedTuple):
     tree: Path = ROOT
     workers: int = 1
     shares: str = ""
+    mints: bool = False
+    keys: int = 0
 
 
 class Contest(NamedTuple):
-    """Some entrants at each of the depths, and which are compared, ours first."""
+    """Some entrants, and which are compared, ours first.
+
+    Attributes:
+        entrants: in the order of a round; those that are compared stand as near to each other as may be.
+        pairs: of names.
+        depths: at which all are measured.
+        share: of the time that entrants are measured otherwise.
+    """
 
     entrants: tuple[Entrant, ...]
     pairs: tuple[tuple[str, str], ...]
     depths: tuple[int, ...] = (1, 8)
+    share: float = 1.0
 
 
-def beside(ours: Entrant, *peers: Entrant, depths: tuple[int, ...] = (1, 8)) -> Contest:
-    """Ours compared with each of its peers."""
-    return Contest((ours, *peers), tuple((ours.name, peer.name) for peer in peers), depths)
+def beside(ours: Entrant, *peers: Entrant, depths: tuple[int, ...] = (1, 8), share: float = 1.0) -> Contest:
+    """Ours compared with each of its peers, the first of which is measured before it, the others after it."""
+    first, *others = peers
+    return Contest((first, ours, *others), tuple((ours.name, peer.name) for peer in peers), depths, share)
 
 
 def websocket(template: str, *, durable: bool = False) -> Work:
@@ -116,11 +129,15 @@ NOW_WITH_KEY = websocket('{"controller":"server","action":"now","requestId":"$ID
 # As the SDK sends it: the token in the body, none beside it.
 CHECK_TOKEN = websocket('{"controller":"auth","action":"checkToken","requestId":"$ID","body":{"token":"$TOKEN"}}')
 CURRENT_USER = websocket('{"controller":"auth","action":"getCurrentUser","requestId":"$ID","jwt":"$TOKEN"}')
+# Of a server that asks its database each time.
+LOOK_UP_TOKEN, LOOK_UP_USER = CHECK_TOKEN._replace(durable=True), CURRENT_USER._replace(durable=True)
 CREATE = websocket(
     '{"controller":"security","action":"createApiKey","userId":"$OWNER",'
     '"body":{"description":"bench"},"requestId":"$ID"}',
     durable=True,
 )
+# Whoever stores keys, with few of them and with many: groups as `scale.py` has them.
+BARE_GROUPS = inserts(grouped=True, connections=16)
 HTTP_NOW = http("GET /_now")
 HTTP_CREATE = http("POST /users/$OWNER/api-keys/_create", body='{"description":"bench"}', durable=True)
 
@@ -133,17 +150,46 @@ CONTESTS = (
     ),
     Contest(
         (
-            Entrant("check_token", "latchgate, auth:checkToken", CHECK_TOKEN, shares="now_key"),
             Entrant("now_anonymous", "latchgate, server:now, anonymous", NOW, shares="now_key"),
             Entrant("now_key", "latchgate, server:now, API key", NOW_WITH_KEY),
+            Entrant("check_token", "latchgate, auth:checkToken", CHECK_TOKEN, shares="now_key"),
             Entrant("current_user", "latchgate, auth:getCurrentUser, API key", CURRENT_USER, shares="now_key"),
         ),
         (("now_key", "now_anonymous"), ("check_token", "now_key"), ("current_user", "now_key")),
+        share=2.0,  # what is asked of the first pair is near to what it is
+    ),
+    Contest(
+        (
+            Entrant("check_token_again", "latchgate, auth:checkToken again", CHECK_TOKEN),
+            Entrant("fastapi_check_token", "FastAPI, checkToken", LOOK_UP_TOKEN, "peer_fastapi", mints=True),
+            Entrant(
+                "fastapi_current_user",
+                "FastAPI, getCurrentUser",
+                LOOK_UP_USER,
+                "peer_fastapi",
+                mints=True,
+                shares="fastapi_check_token",
+            ),
+            Entrant(
+                "current_user_again",
+                "latchgate, auth:getCurrentUser again",
+                CURRENT_USER,
+                shares="check_token_again",
+            ),
+        ),
+        (("check_token_again", "fastapi_check_token"), ("current_user_again", "fastapi_current_user")),
+        depths=(1,),
     ),
     beside(
         Entrant("create", "latchgate, createApiKey", CREATE),
         Entrant("insert_many", "bare loop of insert_many", inserts(grouped=True), "peer_mongod"),
         Entrant("fastapi", "FastAPI, createApiKey", CREATE, "peer_fastapi"),
+    ),
+    beside(
+        Entrant("insert_full", "bare insert_many, 100,000 keys", BARE_GROUPS, "peer_mongod", keys=100_000),
+        Entrant("insert_few", "bare insert_many, 1,000 keys", BARE_GROUPS, "peer_mongod", keys=1_000),
+        depths=(1,),
+        share=0.4,  # the few become more with each
     ),
     beside(
         Entrant("create_alone", "latchgate, createApiKey, 1 connection", CREATE._replace(connections=1)),
@@ -173,5 +219,23 @@ CONTESTS = (
         Entrant("uvicorn_create", "uvicorn, the same bytes", HTTP_CREATE, "peer_uvicorn", has_data=False, repeats=True),
         Entrant("fastapi_create", "FastAPI, POST …/_create", HTTP_CREATE, "peer_fastapi"),
         depths=(1,),
+        share=0.5,
+    ),
+    # What the generators can do, before a server that is not the limit.
+    Contest(
+        (Entrant("canned", "canned answers: the generator's ceiling", NOW, "peer_canned", has_data=False),),
+        (),
+        share=0.5,
+    ),
+    Contest(
+        (
+            Entrant(
+                "canned_connect", "canned answers, connect", NOW._replace(fresh=True), "peer_canned", has_data=False
+            ),
+            Entrant("canned_http", "canned answers, GET", HTTP_NOW, "peer_canned", has_data=False),
+        ),
+        (),
+        depths=(1,),
+        share=0.5,
     ),
 )

@@ -1,11 +1,16 @@
 """Figures: a value and how far to believe it. Pure."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+from math import comb
 from statistics import median
 
 import msgspec
 
 __all__ = ["Figure", "figure", "slope"]
+
+TAIL = 0.025
+"""How likely the true median may lie beyond one end of an interval."""
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -13,8 +18,9 @@ class Figure(msgspec.Struct, frozen=True):
 
     Attributes:
         value: the median of the rounds.
-        low: the least of a round, or the end of an interval of two standard errors.
-        high: the greatest.
+        low: the lower end of the interval in which the true value lies with 95 % probability; of less than nine rounds
+            the least of them, of a slope two standard errors.
+        high: the upper end.
         errors: met while it was measured; with any, nothing is to be concluded from it.
     """
 
@@ -26,7 +32,21 @@ class Figure(msgspec.Struct, frozen=True):
 
 def figure(rounds: Sequence[float], errors: int = 0) -> Figure | None:
     """The median of some rounds; None without any."""
-    return Figure(median(rounds), min(rounds), max(rounds), errors) if rounds else None
+    return Figure(median(rounds), *interval(rounds), errors) if rounds else None
+
+
+def interval(rounds: Sequence[float]) -> tuple[float, float]:
+    """Where the median lies with at least 95 % probability, as far as so many rounds can tell.
+
+    Each round is above the true median as often as below, whatever the noise looks like. So the number of rounds below
+    it is that of heads in as many throws, and the chance that it lies beyond the k-th least round is that of less than
+    k heads (the sign test's interval; nothing is drawn at random). The widest there is, the ends of all rounds, says
+    less than 95 % of five rounds or fewer.
+    """
+    ordered, count = sorted(rounds), len(rounds)
+    chances = accumulate(comb(count, heads) / 2**count for heads in range(count))
+    k = max(1, sum(chance <= TAIL for chance in chances))
+    return ordered[k - 1], ordered[-k]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> Figure:

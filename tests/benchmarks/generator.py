@@ -1,9 +1,7 @@
-"""What the load generators have in common: the count of what came back, the window, the CPU, the result.
+"""What the load generators have in common: connections, the count of what came back, the figures of a window.
 
-Every connection keeps a fixed number of requests in flight until the end; with `--fresh` it leaves after its first
-ones and the next connection comes in its place, which measures the set-up. Anything but the expected answer is an
-error. What happens before the window opens is warm-up. The result is one line of JSON; exit status 1 if anything
-went wrong.
+Every connection keeps a fixed number of requests in flight. Anything but the expected answer is an error.
+`windows.py` says when they ask and when they are measured.
 """
 
 import argparse
@@ -13,30 +11,26 @@ import os
 import resource
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sized
+from collections.abc import Sized
 from time import perf_counter
 
 import msgspec
-import uvloop
 
-from tests.benchmarks.processes import Cpu, cpu_seconds
+from tests.benchmarks.processes import Cpu
 
 __all__ = [
     "ID_BYTES",
     "OWNERS",
     "Client",
-    "Connect",
     "Measure",
     "Tally",
     "Template",
     "options",
     "own_cpu",
-    "run",
     "stay_on",
     "summary",
 ]
 
-DRAIN_LIMIT = 15.0  # seconds in which the last replies must come
 SHOWN_ERRORS = 3
 ID_BYTES = 15
 OWNERS = tuple(f"bench-{number:03}" for number in range(200))
@@ -46,8 +40,9 @@ OWNERS = tuple(f"bench-{number:03}" for number in range(200))
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """One window. Latencies in milliseconds, CPU in microseconds per request, cores in 0..n.
 
-    `errors` counts wrong, unknown, repeated and missing replies and lost connections; no reply at all is one.
-    With `--fresh` a latency begins before the connection is opened.
+    `errors` counts wrong, unknown, repeated and missing replies and lost connections. A window without a reply has none
+    if they come after it; then nothing is to be read from it. With `--fresh` a latency begins before the connection is
+    opened.
     """
 
     requests: int
@@ -78,15 +73,21 @@ class Tally:
 
     Attributes:
         latencies: of the answers so far, in seconds.
-        sending: whether the run goes on.
+        errors: so far.
+        sending: whether a window goes on, or what leads to it.
         asks_again: whether an answer is followed by the next request on the same connection.
+        stays: whether connections outlast their first requests.
     """
 
-    def __init__(self, *, asks_again: bool = True) -> None:
+    def __init__(self, *, stays: bool = True) -> None:
         self.latencies: list[float] = []
         self.errors = 0
-        self.sending = True
-        self.asks_again = asks_again
+        self.stays = stays
+        self.begin()
+
+    def begin(self) -> None:
+        """Let requests be sent."""
+        self.sending, self.asks_again = True, self.stays
 
     def error(self, what: str, raw: bytes = b"") -> None:
         """Count it; the first few are shown."""
@@ -104,17 +105,21 @@ class Client(ABC):
 
     Attributes:
         waiting: the requests that have no answer yet.
+        template: of the next request.
         idle: set once nothing is to be asked and nothing waits, or the connection is gone.
+        is_leaving: whether it is closed on purpose.
+        is_gone: whether it is closed.
     """
 
     waiting: Sized
 
-    def __init__(self, number: int, tally: Tally) -> None:
+    def __init__(self, number: int, tally: Tally, template: Template) -> None:
         self.number = number
         self.tally = tally
+        self.template = template
         self.count = 0
         self.idle = asyncio.Event()
-        self.is_leaving = False
+        self.is_leaving = self.is_gone = False
 
     @abstractmethod
     def ask(self, count: int, since: float) -> None:
@@ -140,53 +145,8 @@ class Client(ABC):
         """The connection is gone: an error unless it was to go."""
         if not self.is_leaving and (self.tally.sending or self.waiting):
             self.tally.error("a connection was lost")
+        self.is_gone = True
         self.idle.set()
-
-
-Connect = Callable[[int], Awaitable[Client]]
-
-
-async def converse(client: Client, connect: Connect, depth: int) -> None:
-    """Ask until there is nothing more to ask, then leave; while the run goes on, another comes in its place."""
-    since = perf_counter()
-    while True:
-        client.ask(depth, since)
-        await client.idle.wait()
-        client.is_leaving = True
-        client.leave()
-        if not client.tally.sending:
-            return
-        since = perf_counter()
-        client = await connect(client.number)
-
-
-async def load(given: argparse.Namespace, tally: Tally, connect: Connect) -> Measure:
-    """Open the connections, warm up, measure, let the last replies come."""
-    clients = [await connect(number) for number in range(given.connections)]
-    tasks = [asyncio.create_task(converse(client, connect, given.depth)) for client in clients]
-    await asyncio.sleep(given.warmup)
-
-    tally.latencies.clear()
-    begin, own, cpu = perf_counter(), own_cpu(), cpu_of(given)
-    await asyncio.sleep(given.seconds)
-    used, own_used = cpu_of(given).since(cpu), own_cpu() - own
-    wall, latencies = perf_counter() - begin, sorted(tally.latencies)
-
-    tally.stop()
-    done, late = await asyncio.wait(tasks, timeout=DRAIN_LIMIT)
-    for task in late:
-        task.cancel()
-        tally.error("the last answers did not come")
-    for task in done:
-        if (error := task.exception()) is not None:
-            tally.error(repr(error))
-    return summary(latencies, wall, used, own_used, tally.errors)
-
-
-def cpu_of(given: argparse.Namespace) -> Cpu:
-    """CPU seconds of the server and its database so far."""
-    used = cpu_seconds(given.pid)
-    return used if given.mongod is None else used._replace(mongod=cpu_seconds(given.mongod).mongod)
 
 
 def own_cpu() -> float:
@@ -207,7 +167,7 @@ def summary(latencies: list[float], wall: float, used: Cpu, own: float, errors: 
         requests_per_second=round(count / wall, 1),
         p50_ms=percentile(0.50),
         p99_ms=percentile(0.99),
-        errors=errors if count else errors + 1,
+        errors=errors,
         server_us=round(used.server / max(count, 1) * 1e6, 2),
         mongod_us=round(used.mongod / max(count, 1) * 1e6, 2),
         server_cores=round(used.server / wall, 3),
@@ -227,6 +187,7 @@ def options(about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--pid", type=int, default=os.getpid(), help="the server's process id")
     parser.add_argument("--mongod", type=int, help="the process id of its database, if it did not start that itself")
     parser.add_argument("--core", type=int, default=None, help="the core to stay on")
+    parser.add_argument("--obey", action="store_true", help="take orders from standard input")
     return parser
 
 
@@ -234,11 +195,3 @@ def stay_on(core: int | None) -> None:
     """Keep this process on one core, if there are several and one is named."""
     if core is not None and len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {core})
-
-
-def run(given: argparse.Namespace, tally: Tally, connect: Connect) -> int:
-    """Run once, print the measure, return the exit status."""
-    stay_on(given.core)
-    measure = uvloop.run(load(given, tally, connect))
-    print(msgspec.json.encode(measure).decode())
-    return int(measure.errors > 0)

@@ -9,14 +9,15 @@ Content-Length, status 200, and the JSON envelope of a success as its body. Answ
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
 import msgspec
 
-from tests.benchmarks.generator import ID_BYTES, OWNERS, Client, Tally, Template, options, run
+from tests.benchmarks.generator import ID_BYTES, OWNERS, Client, Tally, Template, options
+from tests.benchmarks.windows import Load, run
 
 __all__ = ["main", "request_text", "take_answer"]
 
@@ -73,8 +74,7 @@ class HttpClient(Client, asyncio.Protocol):
     """One connection."""
 
     def __init__(self, number: int, tally: Tally, template: Template) -> None:
-        super().__init__(number, tally)
-        self.template = template
+        super().__init__(number, tally, template)
         self.waiting: deque[float] = deque()
         self.data = b""
         self.transport: asyncio.Transport | None = None
@@ -137,20 +137,22 @@ class HttpClient(Client, asyncio.Protocol):
 def main() -> int:
     """Run once and print the measure."""
     parser = options(__doc__)
-    parser.add_argument("--request", required=True, help='method and target, as "GET /_now"')
+    parser.add_argument("--request", default="", help='method and target, as "GET /_now"')
     parser.add_argument("--header", action="append", default=[], help='a further one, as "Name: value"')
     parser.add_argument("--body", default="", help="JSON")
     given = parser.parse_args()
     place = urlsplit(given.url)
-    template = Template(request_text(given.request, place.netloc, given.header, given.body))
-    tally = Tally(asks_again=not given.fresh)
+    tally = Tally(stays=not given.fresh)
 
-    async def connect(number: int) -> HttpClient:
+    def template(options: Mapping[str, str]) -> Template:
+        return Template(request_text(options["request"], place.netloc, given.header, options["body"]))
+
+    async def connect(number: int, template: Template) -> HttpClient:
         client = HttpClient(number, tally, template)
         await asyncio.get_running_loop().create_connection(lambda: client, place.hostname, place.port)
         return client
 
-    return run(given, tally, connect)
+    return run(given, Load(given, tally, connect, template).measure, ["request", "body"])
 
 
 if __name__ == "__main__":

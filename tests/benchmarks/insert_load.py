@@ -6,26 +6,26 @@ puts as many records as a generator would have requests in flight into one `inse
 and write concern are the gateway's. The loop is the server of its figures, so it belongs on the server's core.
 """
 
+import argparse
 import hashlib
 import itertools
 import socket
 import sys
 import time
-import uuid
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-import uvloop
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import WriteConcern
 
-from tests.benchmarks.generator import OWNERS, Measure, options, own_cpu, stay_on, summary
-from tests.benchmarks.processes import Cpu, cpu_seconds
+from gateway.sources import new_ordered_id
+from tests.benchmarks.generator import OWNERS, Measure, options, own_cpu, summary
+from tests.benchmarks.processes import Cpu, Meter
 from tests.benchmarks.records import INDEXES, record
+from tests.benchmarks.windows import Order, run
 
-__all__ = ["main"]
+__all__ = ["collection", "fresh_record", "insert", "main", "uri_at"]
 
 owners = itertools.cycle(OWNERS)
 Keys = AsyncIOMotorCollection[dict[str, Any]]
@@ -40,9 +40,10 @@ def uri_at(url: str) -> str:
 
 def fresh_record() -> dict[str, Any]:
     """A record that no other is like."""
-    key_id = str(uuid.uuid4())
+    now = time.time_ns() // 1_000_000
+    key_id = new_ordered_id(now)
     mark = hashlib.sha256(key_id.encode()).hexdigest()
-    return record(key_id, next(owners), "bench", mark, time.time_ns() // 1_000_000)
+    return record(key_id, next(owners), "bench", mark, now)
 
 
 async def insert(keys: Keys, size: int, *, grouped: bool) -> None:
@@ -64,32 +65,42 @@ async def insert_until(keys: Keys, end: float, size: int, *, grouped: bool) -> l
     return latencies
 
 
-async def load(uri: str, pid: int, size: int, times: tuple[float, float], *, grouped: bool) -> Measure:
-    """Warm up, measure."""
-    warmup, seconds = times
+class Bare:
+    """The loop; its client is made by the first order, because it belongs to an event loop."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        self.keys: Keys | None = None
+
+    async def measure(self, order: Order) -> Measure:
+        """Warm up, open the window, close it."""
+        if self.keys is None:
+            self.keys = await collection(uri_at(self.given.url))
+        keys = self.keys
+        size, grouped = self.given.connections * order.depth, order.options["mode"] == "grouped"
+        meter = Meter(self.given.pid)
+        await insert_until(keys, perf_counter() + order.settle, size, grouped=grouped)
+        begin, own, cpu = perf_counter(), own_cpu(), meter.read()
+        latencies = await insert_until(keys, begin + order.seconds, size, grouped=grouped)
+        wall, used = perf_counter() - begin, Cpu(own_cpu() - own, meter.read().since(cpu).mongod)
+        return summary(sorted(latencies), wall, used, 0.0, 0)
+
+
+async def collection(uri: str) -> Keys:
+    """Where the records go, with the gateway's indexes and write concern."""
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri)
     keys: Keys = client["bare"].get_collection("api-keys", write_concern=WriteConcern(w="majority", j=True))
     for fields, unique in INDEXES:
         await keys.create_index([(field, 1) for field in fields], unique=unique)
-    await insert_until(keys, perf_counter() + warmup, size, grouped=grouped)
-    begin, own, cpu = perf_counter(), own_cpu(), cpu_seconds(pid)
-    latencies = await insert_until(keys, begin + seconds, size, grouped=grouped)
-    wall, used = perf_counter() - begin, Cpu(own_cpu() - own, cpu_seconds(pid).since(cpu).mongod)
-    client.close()
-    return summary(sorted(latencies), wall, used, 0.0, 0)
+    return keys
 
 
 def main() -> int:
-    """Run once and print the measure; an insert that fails ends the program."""
+    """Measure and print; an insert that fails ends the program."""
     parser = options(__doc__)
-    parser.add_argument("--mode", choices=["grouped", "single"], required=True)
+    parser.add_argument("--mode", choices=["grouped", "single"], default="grouped")
     given = parser.parse_args()
-    stay_on(given.core)
-    size = given.connections * given.depth
-    times = (given.warmup, given.seconds)
-    measure = uvloop.run(load(uri_at(given.url), given.pid, size, times, grouped=given.mode == "grouped"))
-    print(msgspec.json.encode(measure).decode())
-    return int(measure.errors > 0)
+    return run(given, Bare(given).measure, ["mode"])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A request is a JSON text in which "$ID" stands for a fresh requestId and "$OWNER" for the next of some users; its reply
 must be a JSON object with status 200 and the requestId of a request that still waits on the same connection. See
-`generator.py` for the rest. Lasting connections are picows'; those of `--fresh` are opened by hand, because a library's
+`windows.py` for the rest. Lasting connections are picows'; those of `--fresh` are opened by hand, because a library's
 way to open one costs more than the server's way to accept it.
 """
 
@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from tests.benchmarks.generator import Client, Tally, Template, options, run
+from tests.benchmarks.generator import Client, Tally, Template, options
+from tests.benchmarks.windows import Load, run
 
 __all__ = ["main", "text_frame", "text_of"]
 
@@ -39,8 +40,7 @@ class WebSocketClient(Client):
     """One connection. Replies may come in any order."""
 
     def __init__(self, number: int, tally: Tally, template: Template) -> None:
-        super().__init__(number, tally)
-        self.template = template
+        super().__init__(number, tally, template)
         self.waiting: dict[str, float] = {}
 
     def next_request(self, since: float) -> bytes:
@@ -177,12 +177,12 @@ def text_of(data: bytes) -> tuple[bytes, bytes] | None:
 def main() -> int:
     """Run once and print the measure."""
     parser = options(__doc__)
-    parser.add_argument("--template", required=True, help='JSON text with "$ID" as requestId')
+    parser.add_argument("--template", default="", help='JSON text with "$ID" as requestId')
     given = parser.parse_args()
     place = urlsplit(given.url)
-    tally, template = Tally(asks_again=not given.fresh), Template(given.template.encode())
+    tally = Tally(stays=not given.fresh)
 
-    async def connect(number: int) -> WebSocketClient:
+    async def connect(number: int, template: Template) -> WebSocketClient:
         if given.fresh:
             visitor = Visitor(number, tally, template, place.netloc)
             await asyncio.get_running_loop().create_connection(lambda: visitor, place.hostname, place.port)
@@ -192,7 +192,8 @@ def main() -> int:
         await ws_connect(lambda: client, given.url)
         return client
 
-    return run(given, tally, connect)
+    load = Load(given, tally, connect, lambda options: Template(options["template"].encode()))
+    return run(given, load.measure, ["template"])
 
 
 if __name__ == "__main__":

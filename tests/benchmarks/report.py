@@ -1,7 +1,7 @@
 """What a benchmark run says: medians, ratios, the machine; as Markdown (terminal and docs) and JSON.
 
-A ratio is the median of the ratios of single rounds, ours over the peer measured next to it, because
-a noisy machine disturbs neighbours alike.
+A ratio is the median of the ratios of single rounds, ours over the peer measured next to it, because a noisy machine
+disturbs neighbours alike; how sure it is tells the interval of `figures.py`.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from statistics import median
 import msgspec
 
 from gateway.storage.mongod_binary import find_mongod
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.generator import Measure
 from tests.benchmarks.revision import commit
 
@@ -34,11 +34,11 @@ LIBRARIES = (
     "uvicorn",
     "picows",
 )
-BUSY_GENERATOR = 0.95  # cores; from here on it may be the generator that is measured
+BUSY_GENERATOR = 0.9  # cores; from here on it may be the generator that is measured
 
 
 class Result(msgspec.Struct, frozen=True):
-    """All rounds of one server at one depth; where nothing is stored, what mongod uses is not its doing."""
+    """All rounds of one server at one depth; unless it is `durable`, what mongod uses is not its doing."""
 
     name: str
     title: str
@@ -68,7 +68,7 @@ class Ratio(msgspec.Struct, frozen=True):
     Attributes:
         title: for the reader.
         server_cpu: the median; `mongod_cpu` too, or None where one of the two stores nothing.
-        spread: the least and the greatest `server_cpu` of a single round.
+        spread: the interval of `server_cpu`.
         best_cpu: each side's cheapest round over the other's.
     """
 
@@ -132,18 +132,19 @@ def ratio(ours: Result, peer: Result, title: str = "") -> Ratio:
     """Compare two results round by round; without a title it is made of their names."""
 
     def single(field: str) -> list[float]:
-        pairs = [(getattr(a, field), getattr(b, field)) for a, b in zip(ours.rounds, peer.rounds, strict=True)]
-        return [round(a / b, 3) for a, b in pairs if a and b] or [float("nan")]
+        rounds = [(a, b) for a, b in zip(ours.rounds, peer.rounds, strict=True) if a.requests and b.requests]
+        pairs = [(getattr(a, field), getattr(b, field)) for a, b in rounds]
+        return [round(a / b, 3) for a, b in pairs if a and b]
 
-    cpu = single("server_us")
+    cpu = figure(single("server_us")) or Figure(float("nan"), float("nan"), float("nan"))
     durable = all(measure.mongod_us > 0 for measure in (*ours.rounds, *peer.rounds))
     return Ratio(
         title=title or f"{ours.name} / {peer.name}",
         ours=ours.name,
         peer=peer.name,
         depth=ours.depth,
-        server_cpu=median(cpu),
-        spread=(min(cpu), max(cpu)),
+        server_cpu=cpu.value,
+        spread=(cpu.low, cpu.high),
         best_cpu=round(best(ours) / best(peer), 3),
         mongod_cpu=median(single("mongod_us")) if durable and ours.durable else None,
     )
@@ -151,7 +152,8 @@ def ratio(ours: Result, peer: Result, title: str = "") -> Ratio:
 
 def best(result: Result) -> float:
     """CPU per request of the cheapest round; a window without a request says nothing."""
-    return min((each.server_us for each in result.rounds if each.server_us > 0), default=float("nan"))
+    found = (each.server_us for each in result.rounds if each.requests and each.server_us)
+    return min(found, default=float("nan"))
 
 
 def processor() -> str:
@@ -209,16 +211,13 @@ def result_row(result: Result) -> list[str]:
         f"{measure.p50_ms:.2f}",
         f"{measure.p99_ms:.2f}",
         f"{measure.server_cores:.2f}",
-        *generator_cells(measure),
+        generator_cell(measure.generator_cores),
     ]
 
 
-def generator_cells(measure: Measure) -> list[str]:
-    """The share of its core that the generator used, and what it could do with the whole; a bare loop has none."""
-    cores = measure.generator_cores
-    if not cores:
-        return ["-", "-"]
-    return [f"{cores:.2f}{'!' if cores > BUSY_GENERATOR else ''}", f"{measure.requests_per_second / cores:,.0f}"]
+def generator_cell(cores: float) -> str:
+    """The share of its core that the generator used, marked where it was about all of it; a bare loop has none."""
+    return f"{cores:.2f}{'!' if cores > BUSY_GENERATOR else ''}" if cores else "-"
 
 
 def ratio_row(found: Ratio) -> list[str]:
@@ -278,7 +277,6 @@ def markdown(report: Report) -> str:
         "p99 ms",
         "core",
         "gen.",
-        "gen. max/s",
     )
     parts = ["\n".join(f"- {name}: {value}" for name, value in report.facts.items())]
     if report.targets:
@@ -288,6 +286,6 @@ def markdown(report: Report) -> str:
     if wrong := error_lines(report.results):
         parts.append("\n".join(wrong))
     if report.ratios:
-        titles = ("ours / peer", "depth", "server CPU", "rounds", "best", "mongod CPU")
+        titles = ("ours / peer", "depth", "server CPU", "spread", "best", "mongod CPU")
         parts.append(table(titles, [ratio_row(found) for found in report.ratios]))
     return "\n\n".join(parts)

@@ -1,9 +1,9 @@
 """The whole benchmark in one run: `python -m tests.benchmarks` (`make bench`), under ten minutes.
 
-Every contest of `contests.py`, the servers of each running at the same time and measured in turns; what ten thousand
-connections cost (`many.py`), a database with more keys (`scale.py`), the time of a start (`starts.py`). What was found
-is held against `targets.py`. Prints the tables and writes `build/bench.json` and `build/bench.svg`; `--write` also
-renews `docs/performance.md` and the data and the chart beside it.
+Every contest of `contests.py`, the servers of each running at the same time and measured in short turns (`turns.py`);
+what ten thousand connections cost (`many.py`), a database with more keys (`scale.py`), the time of a start
+(`starts.py`). What was found is held against `targets.py`. Prints the tables and writes `build/bench.json` and
+`build/bench.svg`; `--write` also renews `docs/performance.md` and the data and the chart beside it.
 """
 
 import argparse
@@ -20,12 +20,13 @@ from tests.benchmarks.contests import CONNECTIONS, CONTESTS, ROOT, Contest
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.many import measure_crowds
 from tests.benchmarks.pages import PAGE, read_data, split_page, write_data
-from tests.benchmarks.renewing import renew
+from tests.benchmarks.renewing import KUZZLE, renew
 from tests.benchmarks.report import Ratio, Report, Result, facts, markdown, ratio
 from tests.benchmarks.scale import measure_growth
-from tests.benchmarks.stage import play, start_all
+from tests.benchmarks.stage import start_all
 from tests.benchmarks.starts import measure_starts
 from tests.benchmarks.targets import judge
+from tests.benchmarks.turns import play, players
 
 __all__ = ["arguments", "main", "noted"]
 
@@ -41,9 +42,9 @@ OTHERS: dict[str, Callable[[int, float], dict[str, Figure]]] = {
 def results_of(contest: Contest, given: argparse.Namespace) -> Iterator[Result]:
     """All rounds of one contest."""
     entrants = [entrant for entrant in contest.entrants if not given.only or entrant.name in given.only]
-    with start_all(entrants) as servers:
-        for depth in contest.depths if servers else ():
-            yield from play(servers, depth, given.rounds, given.seconds)
+    with start_all(entrants) as servers, players(servers) as playing:
+        for depth in contest.depths if playing else ():
+            yield from play(playing, depth, given.seconds * contest.share)
 
 
 def ratios_of(contest: Contest, results: Mapping[tuple[str, int], Result]) -> list[Ratio]:
@@ -69,8 +70,9 @@ def noted(faults: list[str]) -> Iterator[None]:
 
 def run(given: argparse.Namespace) -> Report:
     """Measure what was asked for."""
-    about = facts(f"{given.rounds} rounds of {given.seconds:g} s, {CONNECTIONS} connections")
+    about = facts(f"{given.seconds:g} s of each server in slices, {CONNECTIONS} connections")
     began = time.monotonic()
+    durations: dict[str, float] = {}
     faults: list[str] = []
     results: dict[tuple[str, int], Result] = {}
     ratios: list[Ratio] = []
@@ -80,14 +82,18 @@ def run(given: argparse.Namespace) -> Report:
                 results[result.name, result.depth] = result
         with noted(faults):
             ratios += ratios_of(contest, results)
+    durations["contests"] = time.monotonic() - began
     figures: dict[str, Figure] = {}
     for name, measure in OTHERS.items():
         if not given.only or name in given.only:
+            since = time.monotonic()
             with noted(faults):
-                figures |= measure(given.rounds, given.seconds)
+                figures |= measure(given.rounds, given.window)
+            durations[name] = time.monotonic() - since
     if faults:
         about["failed"] = "; ".join(faults)
-    about["duration"] = f"{time.monotonic() - began:.0f} s"
+    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in durations.items())
+    about["duration"] = f"{time.monotonic() - began:.0f} s: {parts}"
     report = Report(about, list(results.values()), ratios, figures, scale=read_data().scale)
     return msgspec.structs.replace(report, targets=judge(report))
 
@@ -96,8 +102,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; ends the program where it makes no sense."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     names = [entrant.name for contest in CONTESTS for entrant in contest.entrants] + list(OTHERS)
-    parser.add_argument("--seconds", type=float, default=1.5, help="length of a window")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each server in a contest, all slices together")
+    parser.add_argument("--rounds", type=int, default=3, help="of what is no contest")
+    parser.add_argument("--window", type=float, default=1.5, help="seconds of a round of what is no contest")
     parser.add_argument("--only", nargs="+", choices=names, help="these alone")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the data go")
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md, .json and .svg")
@@ -111,7 +118,8 @@ def main() -> int:
     """Exit status 1 when any reply was wrong or missing, or a part failed; a target that is missed changes nothing."""
     given = arguments()
     if given.write:
-        split_page(PAGE)  # rather fail now than after the run
+        for section in ("bench", KUZZLE):
+            split_page(PAGE, section)  # rather fail now than after the run
     report = run(given)
     text = markdown(report)
     print(f"\n{text}")

@@ -1,29 +1,23 @@
-"""Starts the servers of a benchmark and has them measured, in turns.
+"""Starts the servers of a benchmark and readies them: users are there, and an API key.
 
-Every server stays on one core, the generator on another, mongod may use both. Of two servers that are measured
-beside each other neither is always the first.
+Every server stays on one core, the generator on another, mongod may use both.
 """
 
 import contextlib
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from websockets.sync.client import ClientConnection, connect
 
-from tests.benchmarks.contests import ROOT, Entrant
-from tests.benchmarks.generator import OWNERS, Measure
+from tests.benchmarks.contests import Entrant
+from tests.benchmarks.generator import OWNERS
 from tests.benchmarks.processes import free_port, pin, serve
-from tests.benchmarks.report import Result
 
-__all__ = ["GENERATOR_CORE", "OPEN", "SERVER_CORE", "Running", "mint", "play", "start", "start_all"]
+__all__ = ["GENERATOR_CORE", "OPEN", "SERVER_CORE", "Running", "mint", "start", "start_all", "words"]
 
-WARMUP = 0.5  # seconds
-SLACK = 120.0  # seconds that a generator may take beyond what it was given
 SERVER_CORE, GENERATOR_CORE = 0, 1
 OPEN = {"LATCHGATE_SECURITY_INITIAL_RIGHTS": "open"}
 """Settings of a gateway that is measured: everybody may do everything, so nobody has to log in first."""
@@ -43,12 +37,17 @@ KEY = {"controller": "security", "action": "createApiKey", "userId": OWNERS[0], 
 
 
 class Running(NamedTuple):
-    """An entrant whose server runs; `token` is that of an API key, empty for a peer."""
+    """An entrant whose server runs; `token` is that of an API key, empty where there are none."""
 
     entrant: Entrant
     port: int
     pid: int
     token: str = ""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What it is asked, with the API key in it."""
+        return {name: value.replace("$TOKEN", self.token) for name, value in self.entrant.work.options.items()}
 
 
 def command(entrant: Entrant, port: int, data_dir: str, model: Running | None) -> list[str]:
@@ -59,6 +58,8 @@ def command(entrant: Entrant, port: int, data_dir: str, model: Running | None) -
         options["data-dir"] = data_dir
     if entrant.workers > 1:
         options["workers"] = entrant.workers
+    if entrant.keys:
+        options["keys"] = entrant.keys
     if entrant.repeats:
         if model is None:
             raise ValueError(f"{entrant.name} repeats what the gateway answers: measure both")
@@ -121,7 +122,7 @@ def start(
         serve(command(entrant, port, data_dir, model), port, {**OPEN, **(settings or {})}, entrant.tree) as pid,
     ):
         pin(pid, SERVER_CORE)
-        yield Running(entrant, port, pid, "" if entrant.module else mint(port)[0])
+        yield Running(entrant, port, pid, "" if entrant.module and not entrant.mints else mint(port)[0])
 
 
 @contextlib.contextmanager
@@ -129,52 +130,9 @@ def start_all(entrants: Sequence[Entrant]) -> Iterator[list[Running]]:
     """The servers of a contest, in its order; those who share one get the same."""
     with contextlib.ExitStack() as stack:
         found: dict[str, Running] = {}
-        for entrant in entrants:
+        for entrant in sorted(entrants, key=lambda each: each.repeats):  # what is repeated has to be there first
             name = entrant.shares or entrant.name
             if name not in found:
-                found[name] = stack.enter_context(start(entrant, next(iter(found.values()), None)))
+                gateways = (running for running in found.values() if not running.entrant.module)
+                found[name] = stack.enter_context(start(entrant, next(gateways, None)))
         yield [found[entrant.shares or entrant.name]._replace(entrant=entrant) for entrant in entrants]
-
-
-def measure(running: Running, depth: int, seconds: float) -> Measure:
-    """One window, by a generator in a process of its own.
-
-    Raises:
-        RuntimeError: the generator ended without a figure; what it said is on standard error.
-    """
-    work = running.entrant.work
-    options = {
-        **{name: value.replace("$TOKEN", running.token) for name, value in work.options.items()},
-        "url": f"{work.scheme}://127.0.0.1:{running.port}/",
-        "connections": work.connections,
-        "depth": depth,
-        "seconds": seconds,
-        "warmup": WARMUP,
-        "pid": running.pid,
-        "core": SERVER_CORE if work.serves else GENERATOR_CORE,
-    }
-    fresh = ["--fresh"] if work.fresh else []
-    done = subprocess.run(
-        [sys.executable, "-m", f"tests.benchmarks.{work.generator}", *words(options), *fresh],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        timeout=WARMUP + seconds + SLACK,
-        check=False,  # its exit status repeats the errors that it prints
-    )
-    if not done.stdout:
-        raise RuntimeError(f"the generator failed on {running.entrant.title}")
-    return msgspec.json.decode(done.stdout, type=Measure)
-
-
-def play(servers: Sequence[Running], depth: int, rounds: int, seconds: float) -> list[Result]:
-    """All rounds of some servers at one depth, in turns; each round begins at the other end."""
-    entrants = [server.entrant for server in servers]
-    results = [Result(e.name, e.title, depth, [], durable=e.work.durable) for e in entrants]
-    pairs = list(zip(servers, results, strict=True))
-    for number in range(rounds):
-        for server, result in pairs if number % 2 == 0 else reversed(pairs):
-            found = measure(server, depth, seconds)
-            result.rounds.append(found)
-            note = f"{found.requests_per_second:,.0f}/s, {found.server_us:.1f} µs"
-            print(f"  {result.title}, depth {depth}, round {number + 1}: {note}", flush=True)
-    return results

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.benchmarks.chart import GROUPS, chart, step
+from tests.benchmarks.chart import GROUPS, LABELS, chart, step
 from tests.benchmarks.contests import CONTESTS
 from tests.benchmarks.report import Report, Result
 from tests.benchmarks.test_targets import measure, whole_run
@@ -69,3 +69,11 @@ def test_no_bar_leaves_the_picture(width: int) -> None:
     right = max(float(bar.get("x", "0")) + float(bar.get("width", "0")) for bar in root.iter(f"{SVG}rect"))
 
     assert right <= float(root.get("width", "0"))
+
+
+def test_names_have_room_beside_the_bars() -> None:
+    """None begins left of the picture; a letter in bold of this size is 7.5 pixels wide on the average."""
+    titles = {e.name: e.title for contest in CONTESTS for e in contest.entrants}
+    longest = max(len(titles[name]) for group in GROUPS for name in group.names)
+
+    assert longest * 7.5 < LABELS

@@ -1,12 +1,14 @@
 """A change is measured against what was committed, and the figures say what they seem to say."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.benchmarks.compare import UnknownCommitError, unpacked
+from tests.benchmarks.compare import UnknownCommitError, main, too_slow, unpacked
+from tests.benchmarks.contests import ROOT
 from tests.benchmarks.generator import Measure
 from tests.benchmarks.report import Report, Result, facts, markdown, ratio
 from tests.benchmarks.revision import commit
@@ -72,7 +74,7 @@ def result(*server_us: float, durable: bool = False, mongod_us: float = 10.0) ->
 
 
 def test_a_ratio_is_that_of_neighbours_in_time() -> None:
-    """A round that the machine disturbed disturbed both; the median, the ends and the best rounds are told."""
+    """A round that the machine disturbed disturbed both; the median, its ends and the best rounds are told."""
     found = ratio(result(20, 220, 33), result(10, 200, 30), "x")
 
     assert ("x", 1.1, (1.1, 2.0), 2.0, None) == (
@@ -99,3 +101,29 @@ def test_the_database_counts_where_both_write() -> None:
         ratio(durable, result(10, durable=True)).mongod_cpu,
         ratio(durable, result(10, mongod_us=0.0)).mongod_cpu,
     )
+
+
+def test_a_ratio_above_the_limit_is_named() -> None:
+    """None is without a limit, none at the limit."""
+    ratios = [ratio(result(12), result(10), "slower"), ratio(result(11), result(10), "as slow as may be")]
+
+    assert ["above 1.1: slower, depth 1: 1.200"] == too_slow(ratios, 1.1)
+    assert [] == too_slow(ratios, None)
+
+
+def test_this_tree_is_measured_beside_a_commit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the command line to the exit status: two gateways run, both answer, and no ratio is below 0.01."""
+    shutil.copytree(ROOT / "gateway", tmp_path / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message=one")
+    words = ["--against=HEAD", "--seconds=0.5", "--limit=0.01", "--only", "key8"]
+
+    status = main(words, tmp_path)
+
+    out, err = capsys.readouterr()
+    assert 1 == status
+    assert "above 0.01: server:now, API key, here / HEAD, depth 8: " in err
+    assert "| server:now, API key, here / HEAD " in out
+    assert "Wrong or missing" not in out
+    assert 2 == main([*words, "--against=nowhere"], tmp_path)

@@ -1,6 +1,8 @@
 """The WebSocket load generator counts right answers only, on connections that stay and on those that leave."""
 
+import argparse
 import asyncio
+import os
 import sys
 from time import perf_counter
 
@@ -8,13 +10,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websockets
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from tests.benchmarks.generator import OWNERS, Measure, Tally, Template
 from tests.benchmarks.load import WebSocketClient, text_frame, text_of
+from tests.benchmarks.peer_websockets import converse
 from tests.benchmarks.processes import free_port, serve
+from tests.benchmarks.windows import Load, Order
 from tests.ending import output_of
 
 REQUEST = '{"controller":"server","action":"now","requestId":"$ID"%s}'
@@ -31,6 +37,16 @@ class Silent(WebSocketClient):
 
     def leave(self) -> None:
         """There is nothing to close."""
+
+
+class Prompt(Silent):
+    """A connection whose other end answers at once; a request is its id alone."""
+
+    def ask(self, count: int, since: float) -> None:
+        """Answer in the next turn of the loop."""
+        for _ in range(count):
+            reply = b'{"status":200,"requestId":"%s"}' % self.next_request(since)
+            asyncio.get_running_loop().call_soon(self.take, reply)
 
 
 @given(st.binary(max_size=300), st.binary(max_size=9))
@@ -72,7 +88,7 @@ def test_a_frame_is_what_a_server_reads(size: int) -> None:
 )
 def test_what_was_not_asked_is_an_error(replies: list[str], errors: int, capsys: pytest.CaptureFixture[str]) -> None:
     """A reply counts once, by its requestId."""
-    client = Silent(0, Tally(asks_again=False), Template(b"$ID"))
+    client = Silent(0, Tally(stays=False), Template(b"$ID"))
     client.ask(1, perf_counter())
 
     for reply in replies:
@@ -106,3 +122,43 @@ async def test_a_server_that_answers_is_measured(words: tuple[str, ...], extra: 
 
     assert (0, 0) == (process.returncode, measure.errors)
     assert measure.requests > 0
+
+
+async def test_orders_are_carried_out_on_the_same_connections() -> None:
+    """One line for each, of whatever requests; the end of standard input is the end."""
+    come: list[ServerConnection] = []
+
+    async def count(connection: ServerConnection) -> None:
+        come.append(connection)
+        await converse(connection)
+
+    kinds = [(REQUEST % "", 1), (REQUEST % ',"jwt":"x"', 8), (REQUEST % "", 2)]
+    orders = [Order({"template": kind}, depth, 0.0, 0.1) for kind, depth in kinds]
+    async with serve_websockets(count, "127.0.0.1", 0, compression=None) as server:
+        port = server.sockets[0].getsockname()[1]
+        words = [f"--url=ws://127.0.0.1:{port}/", "--connections=3", "--obey"]
+        command = [sys.executable, "-m", "tests.benchmarks.load", *words]
+        process = await asyncio.create_subprocess_exec(*command, stdin=-1, stdout=-1)
+        out, _ = await process.communicate(b"".join(msgspec.json.encode(order) + b"\n" for order in orders))
+    found = [msgspec.json.decode(line, type=Measure) for line in out.splitlines()]
+
+    assert (0, 3) == (process.returncode, len(come))
+    assert [(0, True)] * 3 == [(measure.errors, measure.requests > 0) for measure in found]
+
+
+async def test_a_lost_connection_is_an_error_in_every_window_after() -> None:
+    """It is not opened again: what is measured must be what was asked for; the others go on."""
+    tally, order = Tally(), Order({}, 1, 0.0, 0.05)
+
+    async def connected(number: int, template: Template) -> Prompt:
+        return Prompt(number, tally, template)
+
+    given = argparse.Namespace(pid=os.getpid(), mongod=None, connections=2)
+    load = Load(given, tally, connected, lambda _: Template(b"$ID"))
+    first = await load.measure(order)
+    load.clients[0].lost()
+    later = [await load.measure(order) for _ in range(2)]
+
+    assert 0 == first.errors
+    assert [1, 1] == [measure.errors for measure in later]
+    assert all(measure.requests > 0 for measure in later)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.benchmarks.contests import CONTESTS
-from tests.benchmarks.figures import Figure, figure, slope
+from tests.benchmarks.figures import Figure
 from tests.benchmarks.generator import Measure
 from tests.benchmarks.report import Report, Result, Scale, markdown
 from tests.benchmarks.scale import growth
@@ -115,22 +115,6 @@ def test_a_run_without_errors_speaks_of_none() -> None:
 
     assert "errors" not in (text := markdown(msgspec.structs.replace(run, targets=judge(run))))
     assert "no verdict" not in text
-
-
-def test_a_line_has_its_slope_and_no_error() -> None:
-    """Points beside it widen the interval around the same middle."""
-    line = [(float(x), 8.0 * x + 3) for x in range(10)]
-    exact = slope(line)
-    noisy = slope([(x, y + (1 if x % 2 else -1) * 2) for x, y in line])
-
-    assert (8.0, 8.0, 8.0) == pytest.approx((exact.value, exact.low, exact.high))
-    assert noisy.low < 8.0 < noisy.high
-    assert noisy.high - noisy.value == pytest.approx(noisy.value - noisy.low)
-
-
-def test_rounds_become_a_median_between_their_ends() -> None:
-    """No rounds, no figure."""
-    assert (Figure(2, 1, 9), None) == (figure([9, 1, 2]), figure([]))
 
 
 def test_growth_is_the_largest_over_the_smallest() -> None:
