@@ -15,8 +15,8 @@ from gateway.protocol.errors import api_error
 __all__ = ["Connections", "Load", "Member", "Tally"]
 
 
-class Tally(Struct):
-    """What went over a connection.
+class Tally:
+    """What went over a connection; no struct, because it is written to with every message, and a slot is quicker.
 
     Attributes:
         since: when it began, milliseconds since the epoch.
@@ -24,11 +24,12 @@ class Tally(Struct):
         bytes_in, bytes_out: of these messages, without what the transport puts around them.
     """
 
-    since: int
-    messages_in: int = 0
-    messages_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
+    __slots__ = ("bytes_in", "bytes_out", "messages_in", "messages_out", "since")
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        self.messages_in = self.messages_out = 0
+        self.bytes_in = self.bytes_out = 0
 
 
 class Member(Connection, Protocol):

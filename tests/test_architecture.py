@@ -116,6 +116,7 @@ PURE: dict[str, tuple[str, ...]] = {
     "random": ("Random",),  # as the type of what is handed in
     "re": (),
     "struct": (),
+    "types": ("CoroutineType",),
     "typing": (),
     "unicodedata": (),
     "urllib.parse": (),

@@ -54,7 +54,7 @@ class _Authentication:
         known = self._sessions.recall(token, connection)
         if known is None:
             return self._recognise(request, connection, token)
-        return self._endpoint(request, Context(connection, known.principal, known.session))
+        return self._endpoint(request, known)
 
     async def _recognise(self, request: Request, connection: Connection, token: str) -> object:
         session, principal = await self._sessions.recognise(token, connection)

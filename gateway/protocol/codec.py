@@ -47,7 +47,7 @@ T = TypeVar("T")
 _ABSENT = Raw(b"null")
 _LONGEST_PING = 64
 _BRACE, _NULL = b"{n"
-_QUOTE = ord(b'"')
+_BRACKET, _QUOTE = b'["'
 
 
 class _Envelope(Struct, gc=False, rename="camel"):
@@ -295,10 +295,11 @@ def _check_text(frame: bytes) -> None:
             frame.decode()
         except UnicodeDecodeError:
             raise _unreadable("it is not UTF-8", frame) from None
-    # To look for a bracket is several times as fast as to count them.
-    brackets = frame.count(b"{") if frame.find(b"{", 1) > 0 else 1
-    if b"[" in frame:
-        brackets += frame.count(b"[")
+    # To look for a bracket is several times as fast as to count them. By its number: given one byte as bytes, `find`
+    # and `in` first raise and drop an exception, which takes longer than the search.
+    brackets = frame.count(_BRACE) if frame.find(_BRACE, 1) > 0 else 1
+    if _BRACKET in frame:
+        brackets += frame.count(_BRACKET)
     if brackets > MAX_DEPTH and depth(frame) > MAX_DEPTH:
         raise _unreadable(f"it is nested more than {MAX_DEPTH} deep", frame)
 

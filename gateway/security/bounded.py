@@ -27,9 +27,6 @@ class Bounded(Generic[Value]):
     Args:
         most: values that are kept; 0 for none.
         dropped: told of every value that goes, however it does.
-
-    Attributes:
-        entries: for those who look at several things at once, and say themselves that one is used.
     """
 
     def __init__(self, most: int, dropped: Callable[[Value], None] = lambda _: None) -> None:

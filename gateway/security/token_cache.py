@@ -7,14 +7,14 @@ that was under way during a revocation cannot bring the token back. Never in her
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from gateway.actions import Principal, Session
-from gateway.security.bounded import Bounded, Entry
+from gateway.actions import Connection, Context, Principal, Session
+from gateway.security.bounded import Bounded
 
-__all__ = ["KnownUser", "LookUp", "Recalled", "TokenCache"]
+__all__ = ["KnownUser", "LookUp", "Recalled", "TokenCache", "Trust"]
 
 Value = TypeVar("Value")
 
@@ -24,6 +24,17 @@ _LARGEST_PORTRAIT = 2048
 """Bytes: 20 MB for all of them."""
 _MOST_NEWS = 10_000
 """Told while look-ups are under way; beyond it none of them is remembered."""
+
+
+class Trust(Protocol):
+    """Whoever follows the changes."""
+
+    @property
+    def trusted_until(self) -> float:
+        """What is remembered may be used as long as the clock, in seconds, has not passed it."""
+
+    def is_settled(self) -> bool:
+        """Tell whether what is read now may be remembered."""
 
 
 class KnownUser(Struct):
@@ -40,22 +51,20 @@ class KnownUser(Struct):
     version: int
 
 
-class Recalled(Struct):
+class Recalled(Struct, frozen=True):
     """A token that was recognised from what is remembered: what it stands for, and how long that holds.
 
     Attributes:
-        session: what the token stands for.
-        principal: its user.
+        context: of the requests with it: the connection, the user, what the token stands for.
+        expires_at: when it ends, milliseconds since the epoch, or `NEVER`.
         version: of the rights that went into the principal.
         epoch: of the cache.
-        entries: what it rests on, to be marked as used.
     """
 
-    session: Session
-    principal: Principal
+    context: Context
+    expires_at: int
     version: int
     epoch: int
-    entries: tuple[Entry[Session], Entry[KnownUser] | None]
 
 
 class LookUp:
@@ -108,9 +117,8 @@ class TokenCache:
 
     Args:
         most: sessions that are kept, and users; 0 for none.
-        is_trusted: tells whether all that is remembered is still so.
-        is_settled: tells whether what is read now may be remembered.
-        clock: seconds, monotonic.
+        trust: tells how long all that is remembered is still so, and whether what is read now may be remembered.
+        clock: the one of `trust`.
         unknown_s: how long it is remembered that there is no such token.
 
     Attributes:
@@ -124,13 +132,11 @@ class TokenCache:
         self,
         most: int,
         *,
-        is_trusted: Callable[[], bool],
-        is_settled: Callable[[], bool],
+        trust: Trust,
         clock: Callable[[], float],
         unknown_s: float,
     ) -> None:
-        self._is_trusted = is_trusted
-        self._is_settled = is_settled
+        self._trust = trust
         self._clock = clock
         self._unknown_s = unknown_s
         self._sessions: Bounded[Session] = Bounded(most, self._session_gone)
@@ -151,31 +157,30 @@ class TokenCache:
         """How much is remembered: `tokens`, `users`, `unknown`."""
         return {"tokens": len(self._sessions), "users": len(self._users), "unknown": len(self._unknown)}
 
-    def recalled(self, session: Session, principal: Principal, version: int) -> Recalled:
+    def recalled(self, connection: Connection, session: Session, principal: Principal, version: int) -> Recalled:
         """Note that a token was recognised from what is remembered.
 
         Args:
-            session: as it is remembered.
-            principal: its user, as it is remembered, or the anonymous one.
+            connection: on which it was used.
+            session: as `session` has just returned it.
+            principal: its user, as `user` has, or the anonymous one.
             version: of the rights of this moment.
         """
-        entries = self._sessions.entries[session.fingerprint], self._users.entries.get(session.kuid)
-        return Recalled(session, principal, version, self.epoch, entries)
+        return Recalled(Context(connection, principal, session), session.expires_at, version, self.epoch)
 
     def still_holds(self, recalled: Recalled, version: int) -> bool:
-        """Tell whether the token would be recognised again from what is remembered; then it has been used.
+        """Tell whether the token would be recognised again from what is remembered.
+
+        Asked with nearly every request, so it is flat. Nothing is marked as used here: it was when the token was
+        recognised, and whenever a mark is taken away, something goes, so that the epoch is another one.
 
         Args:
             recalled: as `recalled` returned it.
             version: of the rights of this moment.
         """
-        if recalled.epoch != self.epoch or recalled.version != version or not self._is_trusted():
-            return False
-        session, user = recalled.entries
-        session.is_used = True
-        if user is not None:
-            user.is_used = True
-        return True
+        return (
+            recalled.epoch == self.epoch and recalled.version == version and self._clock() <= self._trust.trusted_until
+        )
 
     def session(self, mark: str) -> Session | None:
         """What a fingerprint stands for, None if not known; whether it has expired is for the caller to look at."""
@@ -278,8 +283,11 @@ class TokenCache:
         value = remembered.get(name)
         return value if value is not None and self._is_trusted() else None
 
+    def _is_trusted(self) -> bool:
+        return self._clock() <= self._trust.trusted_until
+
     def _may_keep(self) -> bool:
-        return self._is_trusted() and self._is_settled()
+        return self._is_trusted() and self._trust.is_settled()
 
     def _tell(self, what: str) -> None:
         if not self._under_way:

@@ -117,8 +117,7 @@ class Upkeep:
         self.follower = Follower(feed, bound_s=bound_s, clock=clock)
         self.cache = TokenCache(
             cached_tokens,
-            is_trusted=self.follower.is_trusted,
-            is_settled=self.follower.is_settled,
+            trust=self.follower,
             clock=clock,
             unknown_s=bound_s,
         )

@@ -94,6 +94,9 @@ class Follower:
         bound_s: how long ago the last complete answer may have been asked for, for what is remembered to be trusted.
             Answers that take up to half of it, the wait of the database included, leave no gap between them.
         clock: seconds, monotonic.
+
+    Attributes:
+        trusted_until: as `is_trusted`, for those who ask with every request and have the clock at hand.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class Follower:
         self._bound_s = bound_s
         self._clock = clock
         self._position: object | None = None
-        self._heard = self._moved = self._trusted_until = float("-inf")
+        self._heard = self._moved = self.trusted_until = float("-inf")
         self._unsettled_until = float("-inf")
 
     @property
@@ -117,7 +120,7 @@ class Follower:
 
     def is_trusted(self) -> bool:
         """Tell whether what is remembered may be used: every change older than the bound has been told."""
-        return self._clock() <= self._trusted_until
+        return self._clock() <= self.trusted_until
 
     def is_settled(self) -> bool:
         """Tell whether what is read now may be remembered; not right after the stream has changed its server."""
@@ -163,5 +166,5 @@ class Follower:
             self._position, self._moved = batch.position, asked
         if batch.is_all:
             self._heard = asked
-            self._trusted_until = asked + self._bound_s
-        self._trusted_until = min(self._trusted_until, self._moved + _STANDSTILL_S)
+            self.trusted_until = asked + self._bound_s
+        self.trusted_until = min(self.trusted_until, self._moved + _STANDSTILL_S)

@@ -43,9 +43,8 @@ class Flow:
         """Nothing can be written any more."""
         return self._transport.is_closing()
 
-    @property
     def is_overfull(self) -> bool:
-        """More waits than may wait."""
+        """Tell whether more waits than may wait."""
         return self._transport.get_write_buffer_size() > self._limits.max_unsent_bytes
 
     @property
@@ -71,7 +70,12 @@ class Flow:
             self._transport.pause_reading()
 
     def write(self, output: bytes, *, is_last: bool) -> None:
-        """Send; after the last half-close, so that what is sent arrives even if the client is still sending."""
+        """Send, unless the transport is closing.
+
+        After the last half-close, so that what is sent arrives even if the client is still sending.
+        """
+        if self._transport.is_closing():
+            return
         self._written += len(output)
         self._transport.write(output)
         if is_last and self._transport.can_write_eof():

@@ -283,11 +283,11 @@ class WebSocketConnection(asyncio.Protocol):
         self._flush_due = False
         self._unwritten = 0
         data, flow = self._frames.data_to_send(), self._flow
-        if not data or flow is None or flow.is_over:
+        if not data or flow is None:
             return
         is_last = data[-1] == b""
         # What already waits is looked at, not what is added: one large answer is no sign of a slow client.
-        if not is_last and flow.is_overfull:
+        if not is_last and flow.is_overfull():
             if self._frames.is_open:
                 self._fail(CloseCode.INTERNAL_ERROR, "too slow")
             return

@@ -9,9 +9,7 @@ from gateway.actions import NOBODY, Connection, Context, Principal, Reply, Sessi
 from gateway.middleware.authentication import authentication
 from gateway.protocol.errors import api_error
 from gateway.protocol.messages import Cookie, Request
-from gateway.security.bounded import Entry
 from gateway.security.sessions import Sessions
-from gateway.security.token_cache import Recalled
 from tests.driving import SilentConnection
 from tests.middleware.driving import Reached, request, run, run_refused
 
@@ -32,11 +30,9 @@ class OneToken:
         self.asked: list[str] = []
         self.lines: list[Connection | None] = []
 
-    def recall(self, token: str, _: Connection) -> Recalled | None:
+    def recall(self, token: str, connection: Connection) -> Context | None:
         """Know Alice's token after it was asked about once."""
-        return (
-            Recalled(SESSION, ALICE, 1, 1, (Entry(SESSION), None)) if token == "good" and token in self.asked else None
-        )
+        return Context(connection, ALICE, SESSION) if token == "good" and token in self.asked else None
 
     async def recognise(self, token: str, connection: Connection | None = None) -> tuple[Session, Principal]:
         """Return Alice and her session."""

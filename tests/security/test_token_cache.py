@@ -10,21 +10,25 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from gateway.actions import NOBODY, Principal, Session
 from gateway.security.token_cache import KnownUser, LookUp, Recalled, TokenCache
+from tests.driving import SilentConnection
 
 
 class House:
     """A cache whose surroundings the test turns on and off."""
 
     def __init__(self, most: int = 100) -> None:
-        self.is_trusted = self.is_settled = True
+        self.is_trusted = self.is_calm = True
         self.time = 1000.0
-        self.cache = TokenCache(
-            most,
-            is_trusted=lambda: self.is_trusted,
-            is_settled=lambda: self.is_settled,
-            clock=lambda: self.time,
-            unknown_s=1.0,
-        )
+        self.cache = TokenCache(most, trust=self, clock=lambda: self.time, unknown_s=1.0)
+
+    @property
+    def trusted_until(self) -> float:
+        """At the very end of the trust, or right behind it."""
+        return self.time if self.is_trusted else self.time - 0.001
+
+    def is_settled(self) -> bool:
+        """As the test wants it."""
+        return self.is_calm
 
     def keep(self, *marks: str) -> None:
         """Look up sessions of login tokens."""
@@ -79,7 +83,7 @@ def test_k14_nothing_is_known_while_nothing_can_be_trusted(house: House) -> None
 def test_what_is_read_from_a_server_that_has_just_taken_over_is_not_remembered(house: House) -> None:
     """What was known before stays."""
     house.keep("a")
-    house.is_settled = False
+    house.is_calm = False
     house.keep("b")
 
     assert ["a"] == house.known("a", "b")
@@ -127,7 +131,10 @@ def recalled(house: House) -> Recalled:
     house.keep("a")
     with house.cache.look_up() as looking:
         looking.keep_user("u", user("default"))
-    return house.cache.recalled(session("a"), user("default").principal, 1)
+    found, known = house.cache.session("a"), house.cache.user("u")
+    assert found is not None
+    assert known is not None
+    return house.cache.recalled(SilentConnection(), found, known.principal, 1)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +169,7 @@ def test_a_token_that_is_recognised_stays(house: House) -> None:
         if not house.cache.still_holds(one, version=1):
             assert ["a"] == house.known("a")
             assert house.cache.user("u") is not None
-            one = house.cache.recalled(session("a"), user("default").principal, 1)
+            one = house.cache.recalled(SilentConnection(), session("a"), user("default").principal, 1)
 
 
 def test_k14_no_user_is_shown_while_nothing_can_be_trusted(house: House) -> None:
@@ -394,10 +401,10 @@ class Truth(RuleBasedStateMachine):
             self.born += 1
             self.house.cache.clear()
 
-    @rule(is_trusted=MOSTLY, is_settled=MOSTLY)
-    def turn(self, *, is_trusted: bool, is_settled: bool) -> None:
+    @rule(is_trusted=MOSTLY, is_calm=MOSTLY)
+    def turn(self, *, is_trusted: bool, is_calm: bool) -> None:
         """Lose or regain what the cache rests on."""
-        self.house.is_trusted, self.house.is_settled = is_trusted, is_settled
+        self.house.is_trusted, self.house.is_calm = is_trusted, is_calm
 
     @rule(target=look_ups, mark=MARKS)
     def begin(self, mark: str) -> Begun:

@@ -7,12 +7,12 @@ overtaken by news of what it reads is made again: whoever is refused from now on
 
 from collections.abc import Callable
 
-from gateway.actions import ANONYMOUS_ID, Connection, Principal, Session
+from gateway.actions import ANONYMOUS_ID, Connection, Context, Principal, Session
 from gateway.protocol.errors import api_error
 from gateway.security.api_keys import ApiKeys
 from gateway.security.directory import Directory
 from gateway.security.lifetimes import NEVER
-from gateway.security.links import Links
+from gateway.security.links import Line, Links
 from gateway.security.records import Document
 from gateway.security.token_cache import KnownUser, LookUp, Recalled, TokenCache
 from gateway.security.tokens import MAX_TOKEN_CHARS, Claims, Signer, fingerprint
@@ -60,8 +60,8 @@ class Recogniser:
         self._links = links
         self._now = now
 
-    def recall(self, token: str, connection: Connection) -> Recalled | None:
-        """Return what a token stands for, and its user, with the rights of this moment; None if that is not known.
+    def recall(self, token: str, connection: Connection) -> Context | None:
+        """Return the context of a request with a token, with the rights of this moment; None if that is not known.
 
         The connection is linked to the token. One on which the same token came before spares its fingerprint, and all
         look-ups while nothing was forgotten meanwhile.
@@ -74,17 +74,11 @@ class Recogniser:
         cache, line = self._cache, self._links.latest(connection, token)
         recalled: Recalled | None = None if line is None else line.recalled
         if recalled is None or not cache.still_holds(recalled, self._directory.version):
-            recalled = self._recall(fingerprint(token) if line is None else line.mark)
-            if recalled is None:
-                cache.misses += 1
-                return None
+            return self._recall_anew(token, connection, line)
         cache.hits += 1
-        self._check_time(recalled.session)
-        if line is None:
-            self._links.link(connection, recalled.session, token)
-        else:
-            line.recalled = recalled
-        return recalled
+        if recalled.expires_at != NEVER:
+            self._check_time(recalled.expires_at)
+        return recalled.context
 
     def known(self, token: str, connection: Connection) -> Session | None:
         """Return what a token stands for at this moment if that is remembered, else None.
@@ -97,7 +91,7 @@ class Recogniser:
         line = self._links.latest(connection, token)
         session = self._cache.session(fingerprint(token) if line is None else line.mark)
         if session is not None:
-            self._check_time(session)
+            self._check_time(session.expires_at)
         return session
 
     async def recognise(self, token: str, connection: Connection | None = None) -> tuple[Session, Principal]:
@@ -151,7 +145,7 @@ class Recogniser:
             if self._cache.is_unknown(mark):
                 raise api_error("security.token.invalid")
             return await self._read(mark, self._signer.verify(token), looking)
-        self._check_time(session)
+        self._check_time(session.expires_at)
         return session
 
     async def _read(self, mark: str, claims: Claims, looking: LookUp) -> Session:
@@ -162,7 +156,7 @@ class Recogniser:
         if record["userId"] != claims.kuid:
             raise api_error("security.token.invalid")
         session = _session_of(record, mark, claims)
-        self._check_time(session)
+        self._check_time(session.expires_at)
         if not session.is_single_use:
             looking.keep_session(session)
         # Whoever deletes it first has used it; it is gone even if rights are then refused.
@@ -179,12 +173,21 @@ class Recogniser:
             looking.keep_user(kuid, KnownUser(profile_ids, principal, self._directory.version))
         return principal
 
-    def _recall(self, mark: str) -> Recalled | None:
-        session = self._cache.session(mark)
+    def _recall_anew(self, token: str, connection: Connection, line: Line | None) -> Context | None:
+        cache = self._cache
+        session = cache.session(fingerprint(token) if line is None else line.mark)
         principal = None if session is None else self._recall_user(session.kuid)
         if session is None or principal is None:
+            cache.misses += 1
             return None
-        return self._cache.recalled(session, principal, self._directory.version)
+        cache.hits += 1
+        self._check_time(session.expires_at)
+        recalled = cache.recalled(connection, session, principal, self._directory.version)
+        if line is None:
+            self._links.link(connection, session, token)
+        else:
+            line.recalled = recalled
+        return recalled.context
 
     def _recall_user(self, kuid: str) -> Principal | None:
         if kuid == ANONYMOUS_ID:
@@ -197,8 +200,8 @@ class Recogniser:
             user.version = self._directory.version
         return user.principal
 
-    def _check_time(self, session: Session) -> None:
-        if session.expires_at != NEVER and session.expires_at <= self._now():
+    def _check_time(self, expires_at: int) -> None:
+        if expires_at != NEVER and expires_at <= self._now():
             raise api_error("security.token.invalid")
 
 

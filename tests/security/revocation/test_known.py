@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ async def test_k14_what_a_reading_finds_gone_is_forgotten_before_the_news_comes(
     monkeypatch.setattr(upkeep.revocations, "changed", lambda _: None)  # the news is on its way
     await ENDINGS["logout" if kind == "login" else "key deleted"][1](nodes[0], user)
     with monkeypatch.context() as patch:
-        patch.setattr(upkeep.cache, "_is_trusted", lambda: False)
+        patch.setattr(upkeep.cache, "_trust", SimpleNamespace(trusted_until=float("-inf"), is_settled=lambda: True))
         assert INVALID == await where.outcome(WHO, token)
         assert upkeep.cache.is_unknown(mark)
 
