@@ -1,4 +1,4 @@
-"""Calls of the driver that block: what a group of requests does in one visit to one of Motor's threads.
+"""Calls of the driver that block: what a group of requests does in one visit to a thread (`threads.py`).
 
 Rules of the file: a third home of the driver, beside `mongo.py`, whose collections hand in what Motor wraps. Two calls
 in one visit cost one change of threads, and nothing of this process comes between them. Errors are the driver's.
@@ -98,11 +98,13 @@ def look_up(collection: Any, fields: Sequence[str], keys: Sequence[str]) -> dict
     """
     command = {
         "find": collection.name,
-        "filter": {"_id": {"$in": keys}},
         "projection": dict.fromkeys(fields, 1),
-        "batchSize": len(keys) + 1,
         "readConcern": collection.read_concern.document,
     }
+    if len(keys) == 1:  # one document fits into one answer; the database has a short way to it, and keeps no cursor
+        command |= {"filter": {"_id": keys[0]}, "limit": 1, "singleBatch": True}
+    else:
+        command |= {"filter": {"_id": {"$in": keys}}, "batchSize": len(keys) + 1}
     found = collection.database.command(command)["cursor"]
     if found["id"]:
         raise PyMongoError("there is more than fits into one answer")

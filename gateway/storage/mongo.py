@@ -14,15 +14,14 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import bson
 import pymongo
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from motor.frameworks.asyncio import run_on_executor
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel, MongoClient, ReturnDocument
 from pymongo.errors import (
@@ -41,7 +40,8 @@ from pymongo.write_concern import WriteConcern
 from gateway.protocol.errors import api_error
 from gateway.storage.blocking import Beside, Insert, Look, insert_and_look, look_up, read_points
 from gateway.storage.change_feed import ChangeFeed, stages
-from gateway.storage.group_commit import GroupCommit, GroupRead
+from gateway.storage.group_commit import GroupCommit, GroupRead, Told
+from gateway.storage.threads import Threads
 
 __all__ = [
     "Ambiguous",
@@ -57,7 +57,6 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
-Result = TypeVar("Result")
 Transaction = Any
 """A driver session inside a transaction; only handed on."""
 
@@ -65,12 +64,10 @@ _log = logging.getLogger("latchgate.storage")
 
 _LARGEST_DOCUMENT_BYTES = 16_777_216  # MongoDB's limit
 _UNUSABLE_QUERY = frozenset((2,))  # BadValue: a sort by two lists, for example, which no look at the query shows
-_LONGEST_BUILD_S = 3600.0  # of an index; a million keys take some seconds
 _LONGEST_KEY = 1024  # characters; no stored key is longer, and long ones must not fill a query that others share
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 _UNSTORABLE = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
-_run_on_executor: Callable[..., Awaitable[Any]] = run_on_executor
 _DURABLE = WriteConcern(w="majority", j=True)
 
 
@@ -117,6 +114,7 @@ class Database:
             raise MongoUnreachable(f"mongodb.uri is not usable: {error}") from error
         self._uri = uri
         self._feeds: list[ChangeFeed] = []
+        self._threads = Threads("latchgate-storage")
         self._timeout_s = timeout_ms / 1000
         self._selection_timeout_s = selection_timeout_ms / 1000
         # Whatever the connection string prefers: a member that lags behind would show what is gone.
@@ -151,7 +149,7 @@ class Database:
 
     def collection(self, name: str) -> "Collection":
         """The collection of that name; each has lanes of its own, so ask once and keep it."""
-        return Collection(self._database[name], self._timeout_s)
+        return Collection(self._database[name], self._threads, self._timeout_s)
 
     async def transaction(self, work: Callable[[Transaction], Coroutine[Any, Any, None]]) -> None:
         """Run `work` so that all its writes happen or none; it may run again after a conflict.
@@ -187,6 +185,7 @@ class Database:
         The driver takes leave of the server before, without any bound: in a thread that nobody waits for.
         """
         threading.Thread(target=self._client.close, daemon=True).start()
+        self._threads.close()
         for feed in self._feeds:
             feed.close()
 
@@ -202,23 +201,18 @@ class Collection:
         timeout_s: how long one operation may take, retries included.
     """
 
-    def __init__(self, collection: Any, timeout_s: float) -> None:
+    def __init__(self, collection: Any, threads: Threads, timeout_s: float) -> None:
         self._collection = collection
+        self._threads = threads
         self.timeout_s = timeout_s
         self._inserts: GroupCommit[Insert, Look | None] = GroupCommit(self._insert_group)
         self._reads: dict[str, GroupRead[str, Document]] = {}
 
     async def index(self, *keys: str, unique: bool = False, expire: bool = False) -> None:
-        """Make sure of an index over the keys; building it may take an hour.
-
-        Args:
-            keys: paths of the fields.
-            unique: no two documents have the same.
-            expire: a document is deleted once the date in its key has passed.
-        """
+        """Make sure of an index over the keys; `expire` deletes a document once the date in its key has passed."""
         options: dict[str, Any] = {"expireAfterSeconds": 0} if expire else {}
         model = IndexModel([(key, 1) for key in keys], unique=unique, **options)
-        with _translated(), pymongo.timeout(_LONGEST_BUILD_S):
+        with _translated():
             await self._collection.create_indexes([model])
 
     async def get(self, key: str, field: str = "_id") -> Document | None:
@@ -345,19 +339,19 @@ class Collection:
             done = await self._collection.delete_many(query, session=transaction)
             return int(done.deleted_count)
 
-    async def _insert_group(self, group: list[Insert]) -> list[Look | Exception | None]:
-        with _translated(writing=True):
-            return await _in_thread(functools.partial(insert_and_look, self._collection.delegate, group))
+    def _insert_group(self, group: list[Insert], told: Told[list[Look | Exception | None]]) -> None:
+        def work() -> list[Look | Exception | None]:
+            with _translated(writing=True):
+                return insert_and_look(self._collection.delegate, group)
 
-    async def _read_group(self, field: str, keys: list[str]) -> dict[str, Document]:
-        with _translated():
-            return await _in_thread(functools.partial(read_points, self._collection.delegate, field, keys))
+        self._threads.run(work, told)
 
+    def _read_group(self, field: str, keys: list[str], told: Told[dict[str, Document]]) -> None:
+        def work() -> dict[str, Document]:
+            with _translated():
+                return read_points(self._collection.delegate, field, keys)
 
-async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Do work with the driver below Motor, in Motor's threads: several calls for one change of threads."""
-    result: Result = await _run_on_executor(asyncio.get_running_loop(), work)
-    return result
+        self._threads.run(work, told)
 
 
 async def run_admin_command(socket_path: str, command: Mapping[str, Any]) -> dict[str, Any]:

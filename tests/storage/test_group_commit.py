@@ -1,12 +1,13 @@
 """Sharing round trips: who is grouped with whom, who hears of which error, and that nobody sees what is out of date."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from gateway.storage.group_commit import GroupCommit, GroupRead
+from gateway.storage.group_commit import GroupCommit, GroupRead, Told
 
 
 class Store:
@@ -20,28 +21,31 @@ class Store:
     def __init__(self) -> None:
         self.calls: list[list[Any]] = []
         self.values: dict[Any, Any] = {}
-        self._answers: asyncio.Queue[Any] = asyncio.Queue()
+        self._under_way: deque[Callable[[Any], None]] = deque()
+        self._answers: deque[Any] = deque()
 
     def answer(self, outcome: Any = None) -> None:
         """End a call: with an outcome, or with an exception that befalls it as a whole."""
-        self._answers.put_nowait(outcome)
+        self._answers.append(outcome)
+        self._match()
 
-    async def write(self, items: list[Any]) -> list[Exception | None]:
+    def write(self, items: list[Any], told: Told[list[Exception | None]]) -> None:
         """Store nothing."""
-        return await self._called(items) or [None] * len(items)
+        self._call(items, lambda answer: told(answer or [None] * len(items)))
 
-    async def read(self, keys: list[Any]) -> dict[Any, Any]:
+    def read(self, keys: list[Any], told: Told[dict[Any, Any]]) -> None:
         """Find what is there as the call begins."""
         found = {key: self.values[key] for key in keys if key in self.values}
-        await self._called(keys)
-        return found
+        self._call(keys, lambda answer: told(answer or found))
 
-    async def _called(self, items: list[Any]) -> Any:
+    def _call(self, items: list[Any], end: Callable[[Any], None]) -> None:
         self.calls.append(items)
-        outcome = await self._answers.get()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        self._under_way.append(end)
+        self._match()
+
+    def _match(self) -> None:
+        while self._under_way and self._answers:
+            asyncio.get_running_loop().call_soon(self._under_way.popleft(), self._answers.popleft())
 
 
 def begin(*work: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
@@ -201,7 +205,7 @@ async def test_many_items_are_written_beside_the_write_that_is_under_way() -> No
 
 
 async def test_what_gathered_behind_two_writes_goes_with_the_first_that_is_free() -> None:
-    """However little it is; the other worker ends when it finds nothing."""
+    """However little it is; the other place stays free."""
     store = Store()
     lane = GroupCommit(store.write, enough=2)
     tasks = begin(lane.submit("a"))
@@ -218,7 +222,7 @@ async def test_what_gathered_behind_two_writes_goes_with_the_first_that_is_free(
     store.answer()
 
     assert [None] * 4 == await outcomes(tasks)
-    assert not lane._workers
+    assert 0 == lane._under_way
 
 
 async def test_an_idle_lane_leaves_no_task() -> None:
@@ -232,6 +236,25 @@ async def test_an_idle_lane_leaves_no_task() -> None:
         assert [outcome] == await outcomes(begin(lane.submit("a")))
         await turns()
         assert tasks == asyncio.all_tasks()
+
+
+async def test_a_lane_survives_a_call_that_cannot_begin() -> None:
+    """Its callers hear of it, and so do those who came meanwhile; then it works again."""
+    store = Store()
+    failure = RuntimeError("no thread")
+    begins = iter([False, False, True])
+
+    def write(items: list[Any], told: Told[list[Exception | None]]) -> None:
+        if not next(begins):
+            raise failure
+        store.write(items, told)
+
+    lane = GroupCommit(write, most=1)
+    assert [failure, failure] == await outcomes(begin(lane.submit("a"), lane.submit("b")))
+    store.answer()
+
+    assert [None] == await outcomes(begin(lane.submit("c")))
+    assert 0 == lane._under_way
 
 
 async def test_equal_keys_of_one_group_are_asked_for_once() -> None:
@@ -308,7 +331,7 @@ async def test_a_failed_read_reaches_its_group_and_nobody_else() -> None:
     await turns()
     store.answer(failure)
     await turns()
-    assert lane._worker is None
+    assert not lane._is_under_way
 
 
 async def test_a_group_of_keys_has_a_largest_size() -> None:

@@ -43,18 +43,6 @@ async def test_changes_tell_whether_there_was_something_to_change(database: Data
     assert (1, 0) == (await notes.delete_many({}), await notes.delete_many({}))
 
 
-async def test_an_index_takes_as_long_as_it_takes(database: Database, mongod: str) -> None:
-    """However little an operation may otherwise take: a start must not fail because there is much to put in order."""
-    crowd = [{"_id": number, "mark": str(number)} for number in range(30_000)]
-    await database._database["notes"].insert_many(crowd, ordered=False)
-    hasty = Database(mongod, database._database.name, timeout_ms=20)
-
-    await hasty.collection("notes").index("mark", unique=True)
-
-    assert ["_id_", "mark_1"] == sorted(await database._database["notes"].index_information())
-    hasty.close()
-
-
 async def test_a_duplicate_is_refused_and_its_neighbours_are_stored(database: Database) -> None:
     """The error is the document's own, in a group, alone, and under another unique index."""
     notes = database.collection("notes")

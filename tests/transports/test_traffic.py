@@ -233,4 +233,4 @@ async def test_p13_clients_that_vanish_leave_nothing_behind_and_their_writes_hap
 
     assert 201 == await collection.count({})
     assert tasks == asyncio.all_tasks()
-    assert ([], set()) == (collection._inserts._waiting, collection._inserts._workers)
+    assert ([], 0) == (collection._inserts._waiting, collection._inserts._under_way)
