@@ -64,8 +64,13 @@ class MongodbSettings(Section, frozen=True, kw_only=True):
     binary: Annotated[str, Meta(description="Path of the embedded server's `mongod`; empty searches for one.")] = ""
     cache_gb: Annotated[
         float,
-        Meta(ge=0.25, le=10_000, description="Cache of the embedded server.", extra={"unit": "GB"}),
-    ] = 0.25
+        Meta(
+            ge=0.25,
+            le=10_000,
+            description="Largest cache of the embedded server, which takes it as its data grow.",
+            extra={"unit": "GB"},
+        ),
+    ] = 1.0
     server_selection_timeout_ms: Annotated[
         Timeout, Meta(description="How long to look, at the start, for a database server that can be used.")
     ] = 5000

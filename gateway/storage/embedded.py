@@ -86,7 +86,7 @@ class EmbeddedMongo:
         run: RunCommand,
         *,
         binary: Path | None = None,
-        cache_gb: float = 0.25,
+        cache_gb: float = 1.0,
         die_with_parent: bool = True,
     ) -> None:
         self._data = data_dir.resolve()

@@ -50,8 +50,8 @@ _POLL_SECONDS = 0.02
 _LOG_TAIL = 256 * 1024
 
 # Percent of the cache that may wait for the next checkpoint, once a minute, while the journal has it already. MongoDB's
-# own 5 and 20 are, of a cache of 256 MB, so little that with a million keys the pages of the indexes are written over
-# and over between two checkpoints.
+# own 5 and 20 are, of a small cache, so little that with a million keys the pages of the indexes are written over and
+# over between two checkpoints.
 _EVICTION = "eviction_dirty_target=60,eviction_dirty_trigger=80"
 
 # What mongod may see of the gateway's environment. The rest stays behind: it may hold secrets.

@@ -113,16 +113,17 @@ def is_gone(place: Place) -> bool:
     return has_ended(place.pid) and not Path(place.socket).parent.exists()
 
 
-async def test_what_is_in_the_journal_may_wait_in_the_cache_for_the_checkpoint(served: Path) -> None:
+async def test_what_is_in_the_journal_may_wait_in_the_cache_for_the_checkpoint(tmp_path: Path) -> None:
     """More of the cache than the fifth beyond which MongoDB by itself would have every writer write pages, too."""
-    async with connected(read_place(served).socket) as client:
+    mongod = EmbeddedMongo(tmp_path, run_admin_command, cache_gb=0.25)
+    fullest = 0.0
+    async with connected(await mongod.start()) as client:
         notes = client.test.get_collection("many", write_concern=WriteConcern(w=1))
-        fullest = 0.0
         for _ in range(60):
             await notes.insert_many([{"text": os.urandom(20_000)} for _ in range(50)])
             cache = (await client.admin.command("serverStatus"))["wiredTiger"]["cache"]
             fullest = max(fullest, cache["tracked dirty bytes in the cache"] / cache["maximum bytes configured"])
-        await notes.drop()
+    await mongod.stop()
 
     assert 0.25 < fullest < 0.85
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.transports.websocket import WebSocketConnection
 from tests.transports.conftest import Serve
 from tests.transports.doubles import Workshop, opened, shaken, traffic_of
 from tests.transports.http_wire import written
@@ -31,6 +32,18 @@ async def test_an_upgrade_is_accepted() -> None:
     assert (101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == (status, headers["sec-websocket-accept"])
     assert ("websocket", "upgrade") == (headers["upgrade"].lower(), headers["connection"].lower())
     assert {"sec-websocket-protocol", "sec-websocket-extensions"}.isdisjoint(headers)
+
+
+async def test_nothing_of_http_stands_between_the_loop_and_a_websocket() -> None:
+    """Which of the two a connection is, is asked once: the loop hands messages to the WebSocket side itself."""
+    traffic = traffic_of(Workshop())
+    door, notebook = opened(traffic)
+    assert notebook.get_protocol() is door
+
+    notebook.receive(head())
+
+    assert isinstance(notebook.get_protocol(), WebSocketConnection)
+    assert notebook.get_protocol() in traffic.connections
 
 
 @pytest.mark.parametrize("path", ["/", "/_", "/a/b?c=d", "//", "/%F0%9F%94%91", "/" + "x" * 4000])
