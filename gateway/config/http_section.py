@@ -64,7 +64,7 @@ class HttpSettings(Section, frozen=True, kw_only=True):
         Count,
         Meta(
             description="Connections that may be there without having sent one whole request; one more, and the oldest "
-            "of them is dropped (Kuzzle has no bound)."
+            "of them is dropped, unless it is younger than two seconds (Kuzzle has no bound)."
         ),
     ] = 4096
 

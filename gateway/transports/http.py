@@ -86,7 +86,7 @@ class HttpConnection(asyncio.Protocol):
         self._flow = Flow(cast("asyncio.Transport", transport), self._traffic.limits)
         if self._peer is UNTOLD:
             self._peer = self._flow.peer
-        self._traffic.expect(self)
+        self._traffic.expect(self, self._since)
 
     def data_received(self, data: bytes) -> None:
         """Take every request of one read; what can be answered at once leaves in one write."""

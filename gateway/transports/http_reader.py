@@ -190,7 +190,8 @@ class HttpReader:
             return self._handshake(http, version)
         if is_upgrade:  # to something we do not speak: the request is answered as it is (RFC 9110 §7.8)
             self._parser = HttpRequestParser(message)
-        self.is_last |= not _is_kept_alive(http, version)
+        # Behind a head with CONNECT the parser sees no body, whatever length it tells (RFC 9110 §9.3.6).
+        self.is_last |= http.method == "CONNECT" or not _is_kept_alive(http, version)
         if len(http.headers.get("content-length", "")) > _LENGTH_DIGITS:
             raise bad_request("the header content-length is too long")
         if not message.is_complete:  # else its answer needs no end of the connection, and the desk gives it
@@ -262,8 +263,8 @@ def _has_bare_lf(buffer: bytearray, start: int) -> bool:
 
 def _is_kept_alive(http: HttpRequest, version: str) -> bool:
     """Tell whether the connection outlives a request; the parser forgets it with the message (RFC 9112 §9.3)."""
-    sent = http.headers.get("connection")
-    if sent is None:
-        return version == "1.1"
+    sent = http.headers.get("connection", "")
     words = {word.strip().lower() for word in sent.split(",")}
-    return "close" not in words and (version == "1.1" or "keep-alive" in words)
+    # No standard knows the other name, but with it the parser takes nothing more: what it closes for is closed here.
+    closing = "close" in words or "close" in http.headers.get("proxy-connection", "").lower()
+    return not closing and (version == "1.1" or "keep-alive" in words)

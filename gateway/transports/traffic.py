@@ -25,9 +25,17 @@ __all__ = ["Finished", "Limits", "Stoppable", "Traffic"]
 Finished = Callable[[asyncio.Task[bytes]], None]
 """Told of the task of a request that had to wait."""
 
+_MOST_DROPPED = 2
+"""For one connection that comes in: so a crowd that said nothing shrinks, and nobody waits until it is gone."""
+
 
 class Limits(Struct, frozen=True):
-    """Bounds on a connection; times in seconds, sizes in bytes. `gateway.config` says what each is for."""
+    """Bounds on a connection; times in seconds, sizes in bytes. `gateway.config` says what each is for.
+
+    Attributes:
+        half_open_grace: no setting; for so long a connection may be half open, however many are: of a crowd that
+            comes all at once hundreds are accepted before the first of them is read.
+    """
 
     max_message_bytes: int = 1_048_576
     max_fragments: int = 4096
@@ -35,6 +43,7 @@ class Limits(Struct, frozen=True):
     max_unsent_bytes: int = 1_048_576
     max_in_flight: int = 100
     max_half_open: int = 4096
+    half_open_grace: float = 2.0
     concurrent_requests: int = 10_000
     handshake_timeout: float = 10.0
     idle_timeout: float = 60.0
@@ -103,7 +112,7 @@ class Traffic:
         self._proxies = proxies
         self.connections: set[Stoppable] = set()
         self.refusals = Refusals()
-        self._half_open: dict[Stoppable, None] = {}  # the oldest first
+        self._half_open: dict[Stoppable, float] = {}  # since when; the oldest first
         self.clients = Connections() if clients is None else clients
         self.is_draining = self.is_leaving = False
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -122,18 +131,30 @@ class Traffic:
             connections={"websocket": clients, "http": len(self.connections) - clients},
         )
 
-    def expect(self, connection: Stoppable) -> None:
-        """Take in a connection whose first request is awaited; if too many are, the oldest is dropped.
+    def expect(self, connection: Stoppable, now: float) -> None:
+        """Take in a connection whose first request is awaited; if too many are, the oldest that had their time go.
 
         An honest client sends its request at once, so among too many the oldest is the least likely to send one.
+
+        Args:
+            connection: has just come in.
+            now: the loop's clock in seconds.
         """
-        if len(self._half_open) >= self.limits.max_half_open:
-            oldest = next(iter(self._half_open))
-            del self._half_open[oldest]
-            oldest.abort()
-            self.refusals.note("too many at once had not sent a whole request")
-        self._half_open[connection] = None
+        for _ in range(_MOST_DROPPED):
+            if len(self._half_open) < self.limits.max_half_open or not self._make_room(now):
+                break
+        self._half_open[connection] = now
         self.connections.add(connection)
+
+    def _make_room(self, now: float) -> bool:
+        """Drop the connection that has been half open for longest, if it had its time; tell whether it had."""
+        oldest, since = next(iter(self._half_open.items()))
+        if now - since < self.limits.half_open_grace:
+            return False
+        del self._half_open[oldest]
+        oldest.abort()
+        self.refusals.note("too many at once had not sent a whole request")
+        return True
 
     def hear(self, connection: Stoppable) -> None:
         """Note that a connection has sent a whole request, or is gone."""

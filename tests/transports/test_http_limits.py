@@ -138,7 +138,7 @@ async def test_a_client_that_does_not_even_take_the_end_is_dropped() -> None:
 
 async def test_w03_connections_without_a_whole_request_are_bounded() -> None:
     """One more, and the oldest is dropped, be it in a head or in a body; those that have asked for something stay."""
-    traffic = traffic_of(Workshop(), max_half_open=3)
+    traffic = traffic_of(Workshop(), max_half_open=3, half_open_grace=0.0)
     asked, in_body, shaken_hands = opened(traffic), opened(traffic), opened(traffic)
     for (connection, _), sent in ((asked, NOW), (in_body, http("POST", "/echo", body=b"{}")[:-1])):
         connection.data_received(sent)
@@ -158,7 +158,7 @@ async def test_w03_connections_without_a_whole_request_are_bounded() -> None:
 
 async def test_w03_a_crowd_that_says_nothing_keeps_nobody_out(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """New clients are served while more than may be there are silent; the log tells of it, at a bounded rate."""
-    hall = await serve(max_half_open=50, handshake_timeout=60.0, stall_timeout=0.1)
+    hall = await serve(max_half_open=50, half_open_grace=0.0, handshake_timeout=60.0, stall_timeout=0.1)
     silent = [await hall.connect() for _ in range(200)]
 
     for _ in range(3):
@@ -169,6 +169,23 @@ async def test_w03_a_crowd_that_says_nothing_keeps_nobody_out(serve: Serve, capl
     await until(lambda: caplog.records)
     assert [("latchgate", "WARNING")] == [(record.name, record.levelname) for record in caplog.records]
     assert "had not sent a whole request" in caplog.text
+
+
+async def test_a_crowd_that_comes_all_at_once_is_let_in() -> None:
+    """More than may be half open are accepted before the first is read: each has its time, and then two go for one."""
+    traffic = traffic_of(Workshop(), max_half_open=3)
+    crowd = [opened(traffic) for _ in range(10)]
+    assert [False] * 10 == [notebook.is_aborted for _, notebook in crowd]
+    for connection, _ in crowd[::2]:
+        connection.data_received(NOW)
+    now = asyncio.get_running_loop().time()
+
+    traffic.expect(opened(traffic)[0], now + 1.5)
+    early = [notebook.is_aborted for _, notebook in crowd]
+    traffic.expect(opened(traffic)[0], now + 2.5)
+
+    assert [False] * 10 == early
+    assert [1, 3] == [at for at, (_, notebook) in enumerate(crowd) if notebook.is_aborted]
 
 
 async def test_a_process_that_has_its_hands_full_says_so(serve: Serve) -> None:

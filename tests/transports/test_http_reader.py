@@ -121,13 +121,21 @@ def test_the_connection_is_kept_as_the_client_wants_it(
     headers = () if connection is None else (f"Connection: {connection}",)
     outcome = read(http("POST", "/", *headers, version=version, body=body) * 2)
 
-    assert [True, True] if kept else [False] == outcome.kept
+    assert ([True, True] if kept else [False]) == outcome.kept
     assert (2 if kept else 1) == len(outcome.requests)
 
 
 def test_connection_headers_are_read_together() -> None:
     """A second line does not hide a `close` in the first."""
     assert [False] == read(http("GET", "/", "Connection: close", "Connection: te")).kept
+
+
+@pytest.mark.parametrize(("word", "kept"), [("close", False), ("Close", False), ("keep-alive", True)])
+def test_the_other_name_of_connection_closes_too(word: str, *, kept: bool) -> None:
+    """No standard knows it, but the parser takes nothing behind it: nobody is told to go on and then refused."""
+    outcome = read(http("GET", "/", f"Proxy-Connection: {word}", body=b"ab") + http("GET", "/next"))
+
+    assert (([True, True] if kept else [False]), NOTHING) == (outcome.kept, outcome.refused)
 
 
 # Expectations.

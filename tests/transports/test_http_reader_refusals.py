@@ -62,6 +62,14 @@ def test_a_tunnel_is_refused() -> None:
     assert ([], 400) == (outcome.requests, outcome.refused[0])
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 32", CHUNKED, "X-A: b"])
+def test_w19_nothing_behind_connect_is_a_request(framing: str) -> None:
+    """With a path it is no tunnel, and still the parser sees no body: whatever its length, it ends the connection."""
+    outcome = read(http("CONNECT", "/now", framing) + http("GET", "/smuggled"))
+
+    assert (["CONNECT"], [False]) == ([each.method for each in outcome.requests], outcome.kept)
+
+
 def test_a_refusal_knows_the_head_if_there_is_one() -> None:
     """So that its answer can go to the page that asked, and without a body to HEAD."""
     reader = reader_of()

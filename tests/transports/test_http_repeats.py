@@ -16,6 +16,7 @@ lines = st.sampled_from(
         b"Host: y\r\n",
         b"Connection: close\r\n",
         b"Connection: keep-alive\r\n",
+        b"Proxy-Connection: close\r\n",
         b"Content-Length: 0\r\n",
         b"Content-Length: 5\r\n",
         b"content-length: 05\r\n",
@@ -47,7 +48,13 @@ request_lines = st.builds(
         st.sampled_from([b"\r\n", b"\n", b"\r\n\r\n"]),
     ),
 ) | st.sampled_from([b"GET /b HTTP/1.1\r\n", b"POST /b?c=d HTTP/1.1\r\n", b"HEAD / HTTP/1.1\r\n"])
+openers = st.sampled_from([b"POST", b"POST", b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT"])
 rests = st.sampled_from([b"", b"hello", b"hell", b"5\r\nhello\r\n0\r\n\r\n", b"hello world", b"GET / HTTP/1.1\r\n\r\n"])
+
+BARE = b"Host: x\r\n\r\n"
+OF_FIVE = b"Host: x\r\nContent-Length: 5\r\n\r\n"
+OVERLONG = b"Host: x\r\nContent-Length: 5000\r\n\r\n"
+PROXYS = b"Host: x\r\nProxy-Connection: close\r\n\r\n"
 
 
 def behind(first: Outcome, both: Outcome) -> Outcome:
@@ -56,18 +63,28 @@ def behind(first: Outcome, both: Outcome) -> Outcome:
 
 
 @settings(max_examples=2000, deadline=None)
-@given(block=blocks, other=st.none() | blocks, line=request_lines, rest=rests, size=st.sampled_from([1, 7, 100_000]))
-@example(block=b"Host: x\r\n\r\n", other=None, line=b"GET /b HTTP/1.1\r\n", rest=b"", size=1)
-@example(block=b"Host: x\r\nContent-Length: 5\r\n\r\n", other=None, line=b"PUT /b HTTP/1.1\r\n", rest=b"hello", size=3)
+@given(
+    opener=openers,
+    block=blocks,
+    other=st.none() | blocks,
+    line=request_lines,
+    rest=rests,
+    size=st.sampled_from([1, 7, 100_000]),
+)
+@example(opener=b"POST", block=BARE, other=None, line=b"GET /b HTTP/1.1\r\n", rest=b"", size=1)
+@example(opener=b"POST", block=OF_FIVE, other=None, line=b"PUT /b HTTP/1.1\r\n", rest=b"hello", size=3)
+@example(opener=b"CONNECT", block=OVERLONG, other=None, line=b"PUT /b HTTP/1.1\r\n", rest=b"hello", size=3)
+@example(opener=b"GET", block=PROXYS, other=BARE, line=b"GET /b HTTP/1.1\r\n", rest=b"", size=1)
 def test_a_request_is_read_as_if_it_were_the_first(
-    block: bytes, other: bytes | None, line: bytes, rest: bytes, size: int
+    *, opener: bytes, block: bytes, other: bytes | None, line: bytes, rest: bytes, size: int
 ) -> None:
     """Behind one with the same headers, behind one with others, and alone: the same request, refusal or handshake."""
-    first = read(b"POST /a HTTP/1.1\r\n" + block + b"hello" * (b"5" in block and b"5000" not in block))
+    start = opener + b" /a HTTP/1.1\r\n"
+    first = read(start + block + b"hello" * (b"5" in block and b"5000" not in block))
     if first.kept != [True]:
         return
     sent = line + (block if other is None else other) + rest
-    opening = b"POST /a HTTP/1.1\r\n" + block + first.requests[0].body
+    opening = start + block + first.requests[0].body
 
     assert read(*cut(sent, size)) == behind(first, read(opening, *cut(sent, size)))
     assert read(sent) == behind(first, read(opening + sent))

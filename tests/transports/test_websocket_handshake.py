@@ -42,8 +42,9 @@ async def test_nothing_of_http_stands_between_the_loop_and_a_websocket() -> None
 
     notebook.receive(head())
 
-    assert isinstance(notebook.get_protocol(), WebSocketConnection)
-    assert notebook.get_protocol() in traffic.connections
+    inside = notebook.get_protocol()
+    assert isinstance(inside, WebSocketConnection)
+    assert {inside} == traffic.connections
 
 
 @pytest.mark.parametrize("path", ["/", "/_", "/a/b?c=d", "//", "/%F0%9F%94%91", "/" + "x" * 4000])
