@@ -29,16 +29,17 @@ def new_id() -> str:
 
 
 def new_ordered_id(now: int) -> str:
-    """A UUID of version 7 (RFC 9562 §5.7): 48 bits of time, then 74 random ones.
+    """A UUID in the form of version 4 (security.md §1), 48 bits of it the time and 74 random.
 
-    For what is stored by the million: such ids come to the end of their index, and all others are left in peace.
+    For what is stored by the million: such ids come to the end of their index, and all others are left in peace. That
+    is what version 7 is for (RFC 9562 §5.7), from which it differs in the digit that tells the version.
 
     Args:
         now: milliseconds since the epoch.
     """
     time_digits = f"{now & _TIMESTAMP_MASK:012x}"
     digits = os.urandom(10).hex()
-    return f"{time_digits[:8]}-{time_digits[8:]}-7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+    return f"{time_digits[:8]}-{time_digits[8:]}-4{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
 
 def new_kuid(readable: bool) -> str:  # noqa: FBT001 - the shape that `Users` is handed

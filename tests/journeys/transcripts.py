@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["KINDS", "Exchange", "Transcript", "filled", "read", "unmet"]
 
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _JWT = r"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[A-Za-z0-9+/]+\.[A-Za-z0-9_-]{43}"
 _CLOCK_MS = 120_000
 _KIND = re.compile(r"<(\w+)(?:: *(\w+))?>")
