@@ -77,6 +77,8 @@ class GroupCommit(Generic[Item, Outcome]):
     def _settle(
         self, group: list[tuple[Item, asyncio.Future[Outcome]]], told: list[Outcome | Exception] | Exception
     ) -> None:
+        if not isinstance(told, Exception) and len(told) != len(group):  # nobody knows whose outcome is whose
+            told = RuntimeError("a write told of more or fewer items than there were")
         outcomes = [told] * len(group) if isinstance(told, Exception) else told
         for (_, done), outcome in zip(group, outcomes, strict=True):
             _tell(done, outcome)

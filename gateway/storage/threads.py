@@ -34,6 +34,7 @@ class Threads:
         self._name = name
         self._idle: list[_Inbox] = []
         self._is_closed = False
+        self._closing = threading.Lock()
 
     def run(self, work: Callable[[], Outcome], done: Callable[[Outcome | Exception], None]) -> None:
         """Do work in a thread, then call `done` in the running loop with what it returned or raised.
@@ -42,13 +43,13 @@ class Threads:
             RuntimeError: there is no thread to be had.
         """
         job = (asyncio.get_running_loop(), work, done)
-        # Once closed, a thread in the stack may have ended. A new one does this job and ends.
-        inbox = self._idle.pop() if self._idle and not self._is_closed else self._start()
+        inbox = self._idle.pop() if self._idle else self._start()  # once closed, a new one does this job and ends
         inbox.put(job)
 
     def close(self) -> None:
-        """Let every thread end when it has done what it is doing."""
-        self._is_closed = True
+        """Let every thread end when it has done what it is doing, and what waits in its inbox."""
+        with self._closing:
+            self._is_closed = True
         while self._idle:
             self._idle.pop().put(None)
 
@@ -69,10 +70,22 @@ class Threads:
         outcome: Any
         try:
             outcome = work()
-        except Exception as error:  # noqa: BLE001 - told to whoever waits
-            outcome = error
-        if not self._is_closed:
-            self._idle.append(inbox)  # before the telling: the next job is to find this thread
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+            outcome = _tellable(error)
+        # Asked once, and under the lock: a thread in the stack may have been handed a job by now, and must not end.
+        with self._closing:
+            goes_on = not self._is_closed
+            if goes_on:
+                self._idle.append(inbox)  # before the telling: the next job is to find this thread
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(done, outcome)
-        return not self._is_closed
+        return goes_on
+
+
+def _tellable(error: BaseException) -> Exception:
+    """An error that a future takes, and `except Exception` too: or whoever waits would wait for ever."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    failure = RuntimeError(f"{type(error).__name__} in a thread")
+    failure.__cause__ = error
+    return failure

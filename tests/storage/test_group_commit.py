@@ -257,6 +257,21 @@ async def test_a_lane_survives_a_call_that_cannot_begin() -> None:
     assert 0 == lane._under_way
 
 
+@pytest.mark.parametrize("told", [[None], [None, None, None]], ids=["fewer", "more"])
+async def test_a_lane_survives_a_write_that_tells_a_wrong_number_of_outcomes(told: list[None]) -> None:
+    """Nobody is told a neighbour's outcome, nobody waits for ever, and the lane works again."""
+    store = Store()
+    lane = GroupCommit(store.write)
+
+    tasks = begin(lane.submit("a"), lane.submit("b"))
+    store.answer(told)
+    assert [RuntimeError] * 2 == [type(outcome) for outcome in await outcomes(tasks)]
+    store.answer()
+
+    assert [None] == await outcomes(begin(lane.submit("c")))
+    assert 0 == lane._under_way
+
+
 async def test_equal_keys_of_one_group_are_asked_for_once() -> None:
     """All callers get the value; a key without one gives None."""
     store = Store()

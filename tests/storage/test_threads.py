@@ -65,6 +65,23 @@ async def test_what_is_raised_is_told(threads: Threads) -> None:
     assert 1 == alive()
 
 
+@pytest.mark.parametrize("kind", [SystemExit, StopIteration, asyncio.CancelledError])
+async def test_what_no_future_takes_is_told_as_an_error(threads: Threads, kind: type[BaseException]) -> None:
+    """Nobody waits for ever for a thread that was told to end; and the thread goes on."""
+    failure = kind()
+
+    def fail() -> None:
+        raise failure
+
+    async with asyncio.timeout(5):
+        told = await ask(threads, fail)
+
+    assert isinstance(told, RuntimeError)
+    assert failure is told.__cause__
+    assert 1 == await ask(threads, lambda: 1)
+    assert 1 == alive()
+
+
 async def test_one_job_after_the_other_needs_one_thread(threads: Threads) -> None:
     """The one that worked last is asked again, even from within what it tells."""
     workers = [await ask(threads, threading.get_ident) for _ in range(50)]
@@ -111,6 +128,28 @@ async def test_closing_waits_for_nobody_and_loses_no_job() -> None:
     may_end.set()
 
     assert (True, "late") == (await busy, await late)
+    await until_alive(0)
+
+
+async def test_a_job_for_a_thread_that_is_still_telling_outlives_the_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread is in the stack before it tells; what it is handed then is done, however soon they are closed."""
+    threads, loop, is_closed = Threads(NAME), asyncio.get_running_loop(), threading.Event()
+    tell = loop.call_soon_threadsafe
+
+    def tell_and_linger(*what: Any) -> asyncio.Handle:
+        handle = tell(*what)
+        assert is_closed.wait(5)
+        return handle
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", tell_and_linger)
+    assert "first" == await ask(threads, lambda: "first")
+    second = ask(threads, lambda: "second")
+    assert 1 == alive()
+    threads.close()
+    is_closed.set()
+
+    async with asyncio.timeout(5):
+        assert "second" == await second
     await until_alive(0)
 
 
