@@ -102,7 +102,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; ends the program where it makes no sense."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     names = [entrant.name for contest in CONTESTS for entrant in contest.entrants] + list(OTHERS)
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each server in a contest, all slices together")
+    parser.add_argument("--seconds", type=float, default=3.5, help="for each server in a contest, all slices together")
     parser.add_argument("--rounds", type=int, default=3, help="of what is no contest")
     parser.add_argument("--window", type=float, default=1.5, help="seconds of a round of what is no contest")
     parser.add_argument("--only", nargs="+", choices=names, help="these alone")
