@@ -24,8 +24,7 @@ def now() -> int:
 
 def new_id() -> str:
     """A UUID of version 4 (RFC 9562 §5.4): every answer over HTTP needs one, and `uuid` takes twice as long."""
-    digits = os.urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+    return _uuid4(os.urandom(16).hex())
 
 
 def new_ordered_id(now: int) -> str:
@@ -37,9 +36,12 @@ def new_ordered_id(now: int) -> str:
     Args:
         now: milliseconds since the epoch.
     """
-    time_digits = f"{now & _TIMESTAMP_MASK:012x}"
-    digits = os.urandom(10).hex()
-    return f"{time_digits[:8]}-{time_digits[8:]}-4{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+    return _uuid4(f"{now & _TIMESTAMP_MASK:012x}{os.urandom(10).hex()}")
+
+
+def _uuid4(digits: str) -> str:
+    """Make 32 hex digits a UUID; six bits of them give way to version and variant."""
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def new_kuid(readable: bool) -> str:  # noqa: FBT001 - the shape that `Users` is handed
